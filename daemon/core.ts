@@ -98,7 +98,7 @@ export function makeCore(parts: CoreParts) {
   const budget = new Budget(device, ledger, authority.thresholds, reporter, quotas);
   const registry = new Registry(authority);
   const madeOnce = new MadeOnce();
-  const sessions = new Sessions(quotas);
+  const sessions = new Sessions(quotas, () => authority.policy.limits.sessions);
   const signals = new Signals(fds);
   const tickets = new Tickets(
     (identity) => quotas.of(identity).take('tickets'),

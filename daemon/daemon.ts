@@ -33,6 +33,7 @@ import { type InheritedResources, inheritResources } from './inherited-resources
 import { IvshmemPlane } from './ivshmem/plane.js';
 import { FdBudget, openFiles } from './limits/fd-budget.js';
 import { MappingBudget, openMappings } from './limits/mapping-budget.js';
+import { slices } from './limits/slices.js';
 import type { StartFront } from './link/front-instance.js';
 import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
@@ -373,6 +374,7 @@ async function persistEverything({
   draining,
 }: Core): Promise<void> {
   lifecycle.leaveAll();
+  await slices.idle();
   orphanedLocks.stopWatching();
   signals[Symbol.dispose]();
   tickets[Symbol.dispose]();
@@ -382,6 +384,7 @@ async function persistEverything({
 /** Ends all sessions and frees all memory, also memory that clients still hold. */
 async function endEverything({ lifecycle, signals, tickets, draining }: Core): Promise<void> {
   await lifecycle.endAll();
+  await slices.idle();
   signals[Symbol.dispose]();
   await draining.freeEverything();
   tickets[Symbol.dispose]();

@@ -20,7 +20,7 @@ const LINK = [SANITIZE[0], '-static-libubsan', '-Wl,--exclude-libs,ALL'];
 /** The source files of a Connection (proto/native). */
 const RECEIVE_PATH = [
   ...['addon', 'ancillary', 'connection', 'connection_binding'],
-  ...['flight', 'kernel_error', 'outbox', 'reaper', 'watch'],
+  ...['flight', 'kernel_error', 'outbox', 'reaper', 'thread', 'watch'],
 ];
 
 /**

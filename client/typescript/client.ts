@@ -415,10 +415,10 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    */
   async close(): Promise<void> {
     this.#open[Symbol.dispose]();
-    const unended = this.#mappedGrants.drop();
+    const dropped = this.#mappedGrants.drop();
     const closed = this.#link.close(clientClosed());
-    await Promise.all([closed, this.#control.close()]);
-    if (unended) throw unended.failure;
+    await Promise.all([closed, this.#control.close(), dropped.closed]);
+    if (dropped.failure !== undefined) throw dropped.failure;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -443,7 +443,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
       throw new VkmemError('UNAVAILABLE', this.#link.end?.reason);
     }
     const handoff = this.#link.bound();
-    const mappedGrant = this.#mappedGrants.add(handoff.epoch, grants, fds);
+    const mappedGrant = this.#mappedGrants.add(handoff.epoch, grants, fds, allocation.sizeBytes);
     return new Memory(handoff, allocation, mappedGrant, created);
   }
 }

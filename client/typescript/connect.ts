@@ -44,7 +44,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   prepareHello();
   const { expectUid } = options;
   if (inherited && expectUid !== undefined) requireInherited(inherited.socket, expectUid);
-  const handoff = new HandoffConnection(inherited?.socket ?? openDaemon(path ?? '', expectUid));
+  const socket = inherited?.socket ?? (await openDaemon(path ?? '', expectUid, timeoutMs));
+  const handoff = new HandoffConnection(socket);
   const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
   const linkOptions = { path, expectUid, clientName, reconnectMs, inherited: inherited !== undefined };
   const place = { ...options, handoffSocket: path ?? options.handoffSocket, reconnectMs };

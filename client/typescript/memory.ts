@@ -17,6 +17,7 @@ import {
   type KindName,
   kindFromWire,
   type OwnedFd,
+  unmapped,
   VkmemError,
 } from '@vkmemd/proto';
 import type { Requester } from './connection/request.js';
@@ -244,7 +245,9 @@ export class Memory implements AsyncDisposable {
 
   async #unmapAll(): Promise<Dropped> {
     const dropped = this.#mappedGrant.drop();
-    if (dropped.held) await nextTurn();
+    if (!dropped.held) return dropped;
+    await nextTurn();
+    await Promise.all([unmapped(), dropped.closed]);
     return dropped;
   }
 }

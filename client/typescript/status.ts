@@ -41,7 +41,8 @@ export async function statusOverHandoff(
   timeoutMs = DEFAULT_TIMEOUT_MS,
 ): Promise<DaemonStatus> {
   prepareHello();
-  const handoff = new HandoffConnection(openDaemon(findDaemon(place).handoff, place.expectUid));
+  const { handoff: path } = findDaemon(place);
+  const handoff = new HandoffConnection(await openDaemon(path, place.expectUid, timeoutMs));
   const timer = setTimeout(() => {
     handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not answer within ${timeoutMs} ms.`));
   }, timeoutMs);

@@ -89,7 +89,7 @@ export class CallersPlane implements AsyncDisposable {
   listen(plane: 'CONTROL' | 'ADMIN', place: ListenPlace): void {
     const listener = Listener.at(
       place,
-      { type: 'stream' },
+      { type: 'stream', arrivals: this.#with.fds.newcomers },
       {
         connection: (fd, peer) => this.#accept(plane, fd, peer),
         error: (cause) => this.#with.reporter.fault(`the ${socketOf(plane)} could not accept`, cause),
@@ -188,6 +188,12 @@ export class CallersPlane implements AsyncDisposable {
   }
 
   #accept(plane: CallerPlane, fd: OwnedFd, peer: PeerIdentity): void {
+    if (!this.#front.present) {
+      // It ended while the connection waited for its turn.
+      fd.close();
+      peer.pidfd?.close();
+      return;
+    }
     this.#pass(plane, fd, identityOf(peer, this.#with.authority.policy), peer.pidfd);
   }
 

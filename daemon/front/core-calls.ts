@@ -46,6 +46,8 @@ interface Pending {
 export class CoreCalls {
   #link: Link<'ToCore', 'ToFront'> | undefined;
   readonly #pending = new Map<bigint, Pending>();
+  /** The ids of the pending calls, by their caller. */
+  readonly #ofCaller = new Map<bigint, Set<bigint>>();
   #id = 0n;
 
   /** Before the first call. */
@@ -74,16 +76,19 @@ export class CoreCalls {
       rest = {};
     }
     this.#pending.set(id, { receiver, caller, parts: new Parts(), untaken: 0 });
+    const ids = this.#ofCaller.get(caller);
+    if (ids) ids.add(id);
+    else this.#ofCaller.set(caller, new Set([id]));
     return {
       cancel: () => {
-        if (this.#pending.delete(id)) this.#link?.send({ id, cancel: {} });
+        if (this.#remove(id)) this.#link?.send({ id, cancel: {} });
       },
     };
   }
 
   /** The connection of a caller has ended, and with it its calls. */
   hangUp(caller: bigint): void {
-    for (const [id, pending] of this.#pending) if (pending.caller === caller) this.#pending.delete(id);
+    for (const id of this.#ofCaller.get(caller) ?? []) this.#remove(id);
     this.#link?.send({ hangup: { number: caller } });
   }
 
@@ -92,7 +97,7 @@ export class CoreCalls {
     const pending = this.#pending.get(id);
     if (!pending) return;
     if (status) {
-      this.#pending.delete(id);
+      this.#remove(id);
       pending.receiver.failed(status);
       return;
     }
@@ -105,9 +110,20 @@ export class CoreCalls {
       this.#link?.send({ id, credit: { answers: 1 } });
       return;
     }
-    if (last) this.#pending.delete(id);
+    if (last) this.#remove(id);
     pending.untaken += 1;
     pending.receiver.answer(whole, last, () => this.#taken(id, pending));
+  }
+
+  /** @returns false if the call had ended before. */
+  #remove(id: bigint): boolean {
+    const pending = this.#pending.get(id);
+    if (!pending) return false;
+    this.#pending.delete(id);
+    const ids = this.#ofCaller.get(pending.caller);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#ofCaller.delete(pending.caller);
+    return true;
   }
 
   #taken(id: bigint, pending: Pending): void {

@@ -10,12 +10,13 @@
  * separate Disposable.
  */
 import { DisposableStack, tooManyPendingCloses, VkmemError } from '@vkmemd/proto';
-import { FDS_OF_SESSION, type FdBudget, tooManyFiles } from '../limits/fd-budget.js';
+import { FDS_OF_SESSION, type FdBudget, joinInFlight } from '../limits/fd-budget.js';
 import type { InFlightFds } from '../limits/in-flight-fds.js';
 import { PerTickLimit } from '../limits/per-tick-limit.js';
 import { Shares } from '../limits/shares.js';
 import type { Quotas } from '../memory/accounting/quotas.js';
 import type { Authority } from '../memory/authority.js';
+import { tooManySessions } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
 import type { Limits } from '../policy/limits.js';
 import type { Tenant } from '../policy/tenant.js';
@@ -71,14 +72,13 @@ export class Admission {
       throw new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(places), whose: 'user' });
     }
     const session = this.#places.take(tenant, 1);
-    if (typeof session === 'string') throw this.#tooManyPlaces(tenant, session);
+    if (typeof session === 'string') throw tooManySessions(this.#places, tenant, session);
     using undo = new DisposableStack();
     undo.use(session);
     // Peers that may import need one more, for the fd that they send.
     const importing = authority.rightsOf(identity).import ? 1 : 0;
     undo.use(fds.lease(tenant, FDS_OF_SESSION - 1 + importing));
-    const inFlight = undo.use(fds.inFlight.join(tenant));
-    if (!inFlight) throw tooManyFiles(fds.inFlight.maxSessions, 'daemon');
+    const inFlight = undo.use(joinInFlight(fds, tenant));
     const process = fds.lease(tenant, 1);
     const held = undo.move();
     const { limits } = authority.policy;
@@ -91,14 +91,5 @@ export class Admission {
     const { maxSessions = Number.POSITIVE_INFINITY } = authority.rightsOf(identity);
     const sessions = quotas.ofTenant(identity.tenant).change?.sessions ?? maxSessions;
     return MIN_PLACES + 2 * sessions;
-  }
-
-  #tooManyPlaces(tenant: Tenant, whose: 'daemon' | 'user'): VkmemError {
-    const limit = whose === 'user' ? this.#places.maxOf(tenant) : this.#places.capacity;
-    const reason =
-      whose === 'user'
-        ? `The tenant has reached its fair-share limit of sessions (${limit}).`
-        : `The daemon has reached its limit of sessions (${limit}).`;
-    return new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(limit), whose });
   }
 }

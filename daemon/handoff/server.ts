@@ -47,7 +47,7 @@ export class HandoffServer implements AsyncDisposable {
   listen(place: ListenPlace): void {
     this.#listener = Listener.at(
       place,
-      { type: 'seqpacket', untrusted: true },
+      { type: 'seqpacket', untrusted: true, arrivals: this.#with.fds.newcomers },
       {
         connection: (fd, peer) => this.#accept(fd, peer),
         error: (cause) => this.#with.reporter.fault('the handoff socket could not accept', cause),

@@ -6,18 +6,26 @@
  * make room for the queue, within the time limit of a handshake; if the queue exceeds MAX_WAITING; and if the
  * peer sends anything, which no client of this protocol does.
  *
+ * A join is announced with up to 8000 messages. Those beyond SENDS_PER_TURN in one turn of the event loop are
+ * queued, whatever their sockets have room for.
+ *
  * Fds count as in flight until the peer has read them (limits/in-flight-fds.ts). If there is no room for more
  * of them, messages with fds are queued too.
  */
 import { type CloseReason, encodeWord, FdStream, type OwnedFd, Poll, VkmemError } from '@vkmemd/proto';
 import type { InFlightFds } from '../limits/in-flight-fds.js';
+import { TurnBudget } from '../limits/turn-budget.js';
 import type { PeerLink } from '../memory/ivshmem/server.js';
 import type { LinkEvents } from '../memory/ivshmem/servers.js';
 import type { SharedFd } from '../memory/ivshmem/shared-fds.js';
 
 /** Maximum number of queued messages: twice what a new peer is sent about 64 others with 64 vectors. */
 const MAX_WAITING = 8192;
+/** Messages of all links in one turn of the event loop: about 4 ms. */
+const SENDS_PER_TURN = 1024;
 const INTERVALS = { firstMs: 5, maxMs: 250 };
+
+const sends = new TurnBudget(SENDS_PER_TURN);
 
 const fault = (reason: string): VkmemError => new VkmemError('PROTOCOL_ERROR', reason);
 
@@ -84,7 +92,7 @@ export class IvshmemLink implements PeerLink {
 
   send(value: bigint, shared?: SharedFd): void {
     if (this.#gone) return;
-    if (this.settled && this.#send(value, shared?.fd)) return;
+    if (this.settled && sends.take() && this.#send(value, shared?.fd)) return;
     if (this.#gone) return;
     if (this.#waiting.length >= MAX_WAITING) {
       this.hangUp(fault(`The peer left ${MAX_WAITING} messages unread.`));
@@ -144,7 +152,7 @@ export class IvshmemLink implements PeerLink {
   #flush(): void {
     const waited = this.#waiting.length;
     for (let next = this.#waiting[0]; next && !this.#gone; next = this.#waiting[0]) {
-      if (!this.#send(next.value, next.fd)) break;
+      if (!sends.take() || !this.#send(next.value, next.fd)) break;
       if (this.#gone) return;
       this.#waiting.shift();
       next.retained?.[Symbol.dispose]();

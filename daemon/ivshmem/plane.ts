@@ -12,7 +12,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Listener, listenAt, type OwnedFd, streamPair, VkmemError } from '@vkmemd/proto';
-import type { FdBudget } from '../limits/fd-budget.js';
+import { type FdBudget, joinInFlight } from '../limits/fd-budget.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Authority } from '../memory/authority.js';
 import type { IvshmemServer, PeerLink } from '../memory/ivshmem/server.js';
@@ -74,7 +74,7 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
         connection: (fd, peer) => onConnection(server, fd, peer),
         error: (cause) => this.#with.reporter.fault('an ivshmem socket could not accept', cause),
       },
-      true,
+      { untrusted: true, arrivals: this.#with.fds.newcomers },
     );
     this.#listeners.set(server, { listener, file: new SocketFile(server.terms.path) });
   }
@@ -88,13 +88,7 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
 
   connect(session: Session, socket: OwnedFd, events: LinkEvents, fresh: boolean): PeerLink {
     const { fds, authority } = this.#with;
-    const inFlight = fds.inFlight.join(session.identity.tenant);
-    if (!inFlight)
-      throw new VkmemError(
-        'TOO_MANY_FILES',
-        'The limit of fds in flight leaves no room for one more connection.',
-        { whose: 'daemon' },
-      );
+    const inFlight = joinInFlight(fds, session.identity.tenant);
     try {
       return new IvshmemLink(socket, inFlight, events, authority.policy.limits.handshakeMs, fresh);
     } catch (failure) {

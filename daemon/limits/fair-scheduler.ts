@@ -5,6 +5,7 @@
  * so a party with a thousand pieces delays another party by one piece only.
  */
 import { VkmemError } from '@vkmemd/proto';
+import { LinkedQueue } from './linked-queue.js';
 import type { Sharer } from './shares.js';
 
 /** Maximum numbers of pieces of work. */
@@ -25,10 +26,14 @@ export interface Party {
   readonly session?: bigint | undefined;
 }
 
-/** The waiting pieces of one party, in order of arrival. */
-interface Queue {
+/** A party with waiting pieces. It is in one queue: of those that may begin, or of those that its tenant delays. */
+interface Waiting {
+  readonly key: string;
   readonly tenant: Sharer;
-  readonly begins: (() => void)[];
+  /** In order of arrival. */
+  readonly begins: LinkedQueue<() => void>;
+  /** At its own limit; it is in no queue until a piece of it ends. */
+  parked: boolean;
 }
 
 /** The number of running pieces, by key. */
@@ -51,8 +56,11 @@ const keyOf = ({ tenant, session }: Party): string =>
 
 export class FairScheduler {
   readonly #limits: SchedulerLimits;
-  /** By the party's key. A party that was served moves to the end. */
-  readonly #waiting = new Map<string, Queue>();
+  readonly #waiting = new Map<string, Waiting>();
+  /** Those that may begin, as far as is known. A party that was served moves to the end. */
+  readonly #ready = new LinkedQueue<Waiting>();
+  /** By the tenant's key: those that were first, but whose tenant is at its limit. */
+  readonly #delayed = new Map<string, LinkedQueue<Waiting>>();
   readonly #ofParty = new Tally<string>();
   readonly #ofTenant = new Tally<string>();
   #running = 0;
@@ -73,17 +81,15 @@ export class FairScheduler {
       return await work();
     } finally {
       this.#count(key, party.tenant, -1);
+      this.#unpark(key, party.tenant);
       this.#passOn();
     }
   }
 
   #mayBegin(key: string, tenant: Sharer): boolean {
     const { atOnce, atOnceOfUser, atOnceOfParty } = this.#limits;
-    return (
-      this.#running < atOnce &&
-      this.#ofTenant.of(tenant.key) < atOnceOfUser &&
-      this.#ofParty.of(key) < atOnceOfParty
-    );
+    const party = this.#ofParty.of(key) < atOnceOfParty;
+    return this.#running < atOnce && party && this.#ofTenant.of(tenant.key) < atOnceOfUser;
   }
 
   #count(key: string, tenant: Sharer, change: 1 | -1): void {
@@ -93,25 +99,57 @@ export class FairScheduler {
   }
 
   #wait(key: string, tenant: Sharer): Promise<void> {
-    const queue = this.#waiting.get(key) ?? { tenant, begins: [] };
-    if (queue.begins.length >= this.#limits.waitingOfParty) {
+    const waiting = this.#waiting.get(key) ?? { key, tenant, begins: new LinkedQueue(), parked: false };
+    if (waiting.begins.size >= this.#limits.waitingOfParty) {
       throw new VkmemError(
         'UNAVAILABLE',
-        `The limit of ${queue.begins.length} waiting requests of ${key} is reached.`,
+        `The limit of ${waiting.begins.size} waiting requests of ${key} is reached.`,
       );
     }
-    this.#waiting.set(key, queue);
-    return new Promise((resolve) => queue.begins.push(resolve));
+    if (waiting.begins.size === 0) {
+      this.#waiting.set(key, waiting);
+      this.#ready.push(waiting);
+    }
+    return new Promise((resolve) => waiting.begins.push(resolve));
   }
 
-  /** Starts the first piece of the next party that may begin. */
+  /** A piece has ended: the party may begin one more, and so may one party of the tenant. */
+  #unpark(key: string, tenant: Sharer): void {
+    const party = this.#waiting.get(key);
+    if (party?.parked) {
+      party.parked = false;
+      this.#ready.unshift(party);
+    }
+    const delayed = this.#delayed.get(tenant.key);
+    const first = delayed?.shift();
+    if (first) this.#ready.unshift(first);
+    if (delayed?.size === 0) this.#delayed.delete(tenant.key);
+  }
+
+  /**
+   * Starts the first piece of the next party that may begin. Those before it that may not are put aside, so that
+   * they are not looked at again before a piece of theirs ends.
+   */
   #passOn(): void {
-    for (const [key, queue] of this.#waiting) {
-      if (!this.#mayBegin(key, queue.tenant)) continue;
-      this.#waiting.delete(key);
-      const first = queue.begins.shift();
-      if (queue.begins.length > 0) this.#waiting.set(key, queue);
-      this.#count(key, queue.tenant, 1);
+    const { atOnce, atOnceOfUser, atOnceOfParty } = this.#limits;
+    while (this.#running < atOnce) {
+      const next = this.#ready.shift();
+      if (!next) return;
+      const { key, tenant, begins } = next;
+      if (this.#ofParty.of(key) >= atOnceOfParty) {
+        next.parked = true;
+        continue;
+      }
+      if (this.#ofTenant.of(tenant.key) >= atOnceOfUser) {
+        const delayed = this.#delayed.get(tenant.key) ?? new LinkedQueue();
+        delayed.push(next);
+        this.#delayed.set(tenant.key, delayed);
+        continue;
+      }
+      const first = begins.shift();
+      if (begins.size > 0) this.#ready.push(next);
+      else this.#waiting.delete(key);
+      this.#count(key, tenant, 1);
       first?.();
       return;
     }

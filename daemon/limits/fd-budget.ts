@@ -13,7 +13,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { MAX_MESSAGE_FDS, pendingCloses, VkmemError } from '@vkmemd/proto';
-import { InFlightFdsPool } from './in-flight-fds.js';
+import { type InFlightFds, InFlightFdsPool } from './in-flight-fds.js';
+import { Newcomers } from './newcomers.js';
 import { type Sharer, Shares } from './shares.js';
 
 /** Listening Unix sockets, which are opened after the count. */
@@ -51,6 +52,8 @@ export class FdBudget {
   readonly inHand: number;
   /** Fds in flight to clients, which the kernel limits by the same RLIMIT_NOFILE. */
   readonly inFlight: InFlightFdsPool;
+  /** Connections that are accepted and still to be served, of all sockets. */
+  readonly newcomers: Newcomers;
   /** The parameters of the constructor. */
   readonly #made: readonly [files: OpenFiles, reserved: number];
   readonly #reserve: number;
@@ -66,6 +69,13 @@ export class FdBudget {
     this.inFlight = new InFlightFdsPool(max);
     this.#leasable = spare - this.inHand * MAX_MESSAGE_FDS;
     this.#shares = new Shares(() => this.#leasable - pendingCloses(), FEW);
+    this.newcomers = new Newcomers({
+      refusals: this.refusals,
+      lease: (user) => {
+        const lease = this.#shares.take(user, 1);
+        return typeof lease === 'string' ? undefined : lease;
+      },
+    });
   }
 
   /** How many fds can be leased in all. */
@@ -119,8 +129,23 @@ export class FdBudget {
   }
 }
 
+/**
+ * Takes room for the fds in flight to one more session of a tenant, until it is disposed.
+ * @throws VkmemError TOO_MANY_FILES.
+ */
+export function joinInFlight({ inFlight }: FdBudget, tenant: Sharer): InFlightFds {
+  const joined = inFlight.join(tenant);
+  if (typeof joined !== 'string') return joined;
+  const limit = joined === 'user' ? inFlight.maxOf(tenant) : inFlight.maxSessions;
+  const reason =
+    joined === 'user'
+      ? `The tenant has reached its fair-share limit of sessions with fds in flight (${limit}).`
+      : `The limit of fds in flight has room for no more than ${limit} sessions.`;
+  throw new VkmemError('TOO_MANY_FILES', reason, { limit: String(limit), whose: joined });
+}
+
 /** @param limit of fds. */
-export function tooManyFiles(limit: number, whose: 'daemon' | 'user'): VkmemError {
+function tooManyFiles(limit: number, whose: 'daemon' | 'user'): VkmemError {
   const reason =
     whose === 'user'
       ? `The tenant has reached its fair-share limit of file descriptors (${limit}).`

@@ -4,14 +4,15 @@
  * The kernel counts them for the daemon's user, over all sockets. Once there are more than RLIMIT_NOFILE, it
  * refuses every send of fds (ETOOMANYREFS), so a few clients that never read could block all others. So each
  * session has room of its own for one message with the maximum of fds. Up to its limit it can also use room
- * from a common half, which it returns once it has read. No tenant uses more than half of the common half.
+ * from a common half, which it returns once it has read. No tenant uses more than half of the common half. The rooms
+ * of sessions are shared among tenants like everything else (shares.ts).
  *
  * Limits: fds that other processes of the daemon's user have in flight count too, and are not known here; run
  * the daemon as a user of its own. The kernel does not enforce this limit for privileged processes; the
  * daemon applies it all the same.
  */
 import { MAX_MESSAGE_FDS } from '@vkmemd/proto';
-import type { Sharer } from './shares.js';
+import { type Sharer, Shares, type Whose } from './shares.js';
 
 /** The number of fds that one session may always have in flight. */
 export const MIN_IN_FLIGHT = MAX_MESSAGE_FDS;
@@ -40,11 +41,12 @@ export class InFlightFdsPool {
   /** What sessions use of the common half, by the tenant's key. */
   readonly #extraOf = new Map<string, number>();
   #extra = 0;
-  #sessions = 0;
+  readonly #sessions: Shares;
 
   /** @param capacity RLIMIT_NOFILE. */
   constructor(capacity: number) {
     this.#capacity = capacity;
+    this.#sessions = new Shares(() => this.maxSessions);
   }
 
   /** Maximum number of sessions while none uses the common half. */
@@ -54,14 +56,20 @@ export class InFlightFdsPool {
 
   /** The number of fds that may be in flight now. */
   get promised(): number {
-    return this.#sessions * MIN_IN_FLIGHT + this.#extra;
+    return this.#sessions.total * MIN_IN_FLIGHT + this.#extra;
   }
 
-  /** Takes room for one more session; undefined if there is none. */
-  join({ key }: Sharer): InFlightFds | undefined {
-    if (this.promised + MIN_IN_FLIGHT > this.#capacity) return undefined;
-    this.#sessions += 1;
-    let joined = true;
+  /** The number of sessions for which a tenant has room, given what the others have now. */
+  maxOf(tenant: Sharer): number {
+    return this.#sessions.maxOf(tenant);
+  }
+
+  /** Takes room for one more session of a tenant; or returns which limit is reached. */
+  join(tenant: Sharer): InFlightFds | Whose {
+    if (this.promised + MIN_IN_FLIGHT > this.#capacity) return 'daemon';
+    const session = this.#sessions.take(tenant, 1);
+    if (typeof session === 'string') return session;
+    const { key } = tenant;
     const change = (by: number) => {
       part.allowance += by;
       this.#extra += by;
@@ -82,10 +90,8 @@ export class InFlightFdsPool {
         if (spare > 0) change(-spare);
       },
       [Symbol.dispose]: (): void => {
-        if (!joined) return;
-        joined = false;
         change(MIN_IN_FLIGHT - part.allowance);
-        this.#sessions -= 1;
+        session[Symbol.dispose]();
       },
     };
     return part;

@@ -37,6 +37,16 @@ export class LinkedQueue<T> implements Iterable<T> {
     return link;
   }
 
+  /** Adds an item before all others. */
+  unshift(item: T): Place<T> {
+    const link: Link<T> = { item, before: undefined, after: this.#first, queued: true };
+    if (this.#first) this.#first.before = link;
+    else this.#last = link;
+    this.#first = link;
+    this.#size += 1;
+    return link;
+  }
+
   /** Removes the first item, and returns it. */
   shift(): T | undefined {
     const first = this.#first;

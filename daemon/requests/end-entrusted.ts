@@ -24,11 +24,11 @@ export function endEntrusted(collaborators: Collaborators): Handler<'EndEntruste
   const { authority, sessions, grants, draining, lifecycle } = collaborators;
   return async ({ identity }, { sessionId }) => {
     const operator = authority.isOperator(identity);
-    const found = [...sessions.all].find(({ id }) => id === sessionId);
+    const found = sessions.byId(sessionId);
     if (!found?.entrusted || (!sameTenant(found.identity.tenant, identity.tenant) && !operator))
       throw new VkmemError('NOT_FOUND', `No entrusted session has the id ${sessionId}.`);
     // Released first, as by Release, so that no lock stays with the process.
-    draining.release(grants.ofSession(found));
+    await draining.releaseAll(found.identity.tenant, grants.ofSession(found));
     await lifecycle.end(found);
     return reply({});
   };

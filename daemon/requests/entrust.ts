@@ -6,13 +6,23 @@
  * This session has no connection, and its token is known only to the daemon. So it is watched as a sleeping
  * session (session.ts), by this daemon and by those started after it. It ends with its process, or by
  * EndEntrusted. A grant moves as a whole: with its entries in the accounts, and its reference to the lock.
- * All grants move, or none.
+ * All grants move, or none. Many are moved and recorded in slices: if the daemon is killed meanwhile, some may
+ * have moved, which the answer would have reported.
  *
  * Limits: the daemon does not verify that the process has the fds. The process must be visible in the
  * daemon's pid namespace. A pidfd of a thread stands for the whole process.
  */
-import { DisposableStack, hasExited, isKernelError, type OwnedFd, pidOf, VkmemError } from '@vkmemd/proto';
+import {
+  type AccessName,
+  DisposableStack,
+  hasExited,
+  isKernelError,
+  type OwnedFd,
+  pidOf,
+  VkmemError,
+} from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
+import { slices } from '../limits/slices.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Grants } from '../memory/grant/grants.js';
 import type { GrantRecord } from '../memory/grant/record.js';
@@ -43,17 +53,25 @@ export function entrust(collaborators: Collaborators): Handler<'Entrust'> {
     const ids = new Set(request.grantIds);
     if (ids.size === 0)
       throw new VkmemError('INVALID_ARGUMENT', 'grant_ids is empty.', { field: 'grant_ids' });
-    requireMovable(grants, from, ids);
+    await requireMovable(grants, from, ids);
     const to = beginFor(collaborators, caller, incoming);
+    const { tenant } = to.identity;
+    const moved: GrantRecord[] = [];
     try {
       await persistence.begun(to);
-      requirePresent(caller);
-      if (to.ended) throw notAlive();
-      const moved = requireMovable(grants, from, ids).map((grant) => grants.move(grant, to));
+      const requireBoth = (part: () => void) => {
+        requirePresent(caller);
+        if (to.ended) throw notAlive();
+        part();
+      };
       try {
+        const move = (id: bigint) => void moved.push(grants.move(grants.find(from, id), to));
+        await slices.run(tenant, ids, move, { around: requireBoth });
+        requireBoth(() => requireApart(from, to, moved));
         await persistence.granted(moved);
       } catch (failure) {
-        if (!from.ended) for (const grant of moved) if (!grant.dropped) grants.move(grant, from);
+        const back = (grant: GrantRecord) => void (grant.dropped || from.ended || grants.move(grant, from));
+        await slices.run(tenant, moved, back);
         throw failure;
       }
       return reply({ sessionId: to.id });
@@ -118,20 +136,28 @@ function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readon
 
 const notAlive = (): VkmemError => new VkmemError('INVALID_HANDLE', 'The process of the pidfd has exited.');
 
-/** The grants with these ids. @throws VkmemError NOT_FOUND, BUSY unless all of them can move. */
-function requireMovable(grants: Grants, from: Session, ids: ReadonlySet<bigint>): GrantRecord[] {
-  const moving = [...ids].map((id) => grants.find(from, id));
-  const byAllocation = new Map<Allocation, GrantRecord[]>();
-  for (const grant of moving) {
-    const same = byAllocation.get(grant.allocation);
-    if (same) same.push(grant);
-    else byAllocation.set(grant.allocation, [grant]);
-  }
-  for (const [{ id, lock }, own] of byAllocation) {
-    const count = (of: string) => own.filter(({ access }) => access === of).length;
-    if (lock.canPart(from, { rw: count('rw'), ro: count('ro') })) continue;
-    const reason = `Other grants of allocation ${id} would keep a lock that conflicts: move them too.`;
-    throw new VkmemError('BUSY', reason, { allocation: id });
-  }
-  return moving;
+/** @throws VkmemError NOT_FOUND, BUSY unless all grants with these ids can move. */
+async function requireMovable(grants: Grants, from: Session, ids: ReadonlySet<bigint>): Promise<void> {
+  const moving = new Map<Allocation, Record<AccessName, number>>();
+  await slices.run(from.identity.tenant, ids, (id) => {
+    const { allocation, access } = grants.find(from, id);
+    const counts = moving.get(allocation) ?? { rw: 0, ro: 0 };
+    counts[access] += 1;
+    moving.set(allocation, counts);
+  });
+  for (const [{ id, lock }, counts] of moving) if (!lock.canPart(from, counts)) throw conflict(id);
+}
+
+/**
+ * Checks grants that have moved. The session may have claimed more since requireMovable().
+ * @throws VkmemError BUSY if the session retains a lock that excludes one that moved.
+ */
+function requireApart(from: Session, to: Session, moved: readonly GrantRecord[]): void {
+  for (const { id, lock } of new Set(moved.map(({ allocation }) => allocation)))
+    if (lock.excludes(from, to)) throw conflict(id);
+}
+
+function conflict(id: string): VkmemError {
+  const reason = `Other grants of allocation ${id} would keep a lock that conflicts: move them too.`;
+  return new VkmemError('BUSY', reason, { allocation: id });
 }

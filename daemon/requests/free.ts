@@ -20,7 +20,8 @@ export function free({ registry, grants, draining, persistence }: Collaborators)
   return async ({ identity, session }, request) => {
     const allocation = registry.find(request.allocation, identity, 'use');
     persistence.ending(allocation);
-    for (const grant of grants.ofAllocation(allocation)) if (grant.session === session) grants.drop(grant);
+    const own = session && grants.holding(session, allocation);
+    if (own) await grants.dropAll(identity.tenant, own.grants);
     const freed = await draining.free(allocation);
     return reply({ allocation: allocation.describe(), freed });
   };

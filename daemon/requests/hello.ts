@@ -61,10 +61,12 @@ export function hello(collaborators: Collaborators): Greetings {
 
   /**
    * Drops the session's grants that the client does not list, because the answers that carried them were
-   * lost.
+   * lost. Many are dropped in slices, while the client may already get new ones, which have higher ids.
    */
   function dropLostGrants(session: Session, ids: ReadonlySet<bigint>): void {
-    draining.release(grants.ofSession(session).filter(({ id }) => !ids.has(id)));
+    const { lastId } = grants;
+    const { tenant } = session.identity;
+    void draining.releaseAll(tenant, grants.ofSession(session), ({ id }) => id <= lastId && !ids.has(id));
   }
 
   return {

@@ -27,8 +27,9 @@ export function joinIvshmem(collaborators: Collaborators): Handler<'JoinIvshmem'
     const session = requireSession(caller);
     const { identity } = caller;
     // A grant that was claimed with a ticket suffices, even if the policy would not permit the claim.
-    const held = grants.ofSession(session).find(({ allocation }) => allocation.id === request.allocation?.id);
-    const allocation = held?.allocation ?? registry.find(request.allocation, identity, { claim: 'rw' });
+    const held = [...grants.holdingsOf(session)].map(({ allocation }) => allocation);
+    const granted = held.find(({ id }) => id === request.allocation?.id);
+    const allocation = granted ?? registry.find(request.allocation, identity, { claim: 'rw' });
     const server = ivshmem.find(allocation);
     const [ours, theirs] = ivshmem.sockets.pair();
     try {

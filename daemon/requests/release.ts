@@ -13,7 +13,7 @@ export function release({
   readonly draining: Draining;
 }): Handler<'Release'> {
   return (caller, { grantId }) => {
-    draining.release([grants.find(requireSession(caller), grantId)]);
+    draining.release(grants.find(requireSession(caller), grantId));
     return reply({});
   };
 }

@@ -103,21 +103,27 @@ export class Table<K extends string | bigint, R extends object> {
 
   /** Reads each record by itself. @param unreadable Called with each record that cannot be read. */
   read(unreadable: (one: Unreadable) => void): R[] {
-    const records: R[] = [];
+    return [...this.each(unreadable)];
+  }
+
+  /** read(), a record when it is asked for. Those that are removed meanwhile are left out. */
+  *each(unreadable: (one: Unreadable) => void): Generator<R> {
     for (const id of this.#ids) {
       let value: Stored<R> | undefined;
+      let record: R;
       try {
         value = this.#stored(id);
-        if (value?.version !== VERSION) throw new Error(`its version is ${value?.version}`);
-        const record = unversioned(value);
+        if (value === undefined) continue;
+        if (value.version !== VERSION) throw new Error(`its version is ${value.version}`);
+        record = unversioned(value);
         this.#check(record, id);
-        records.push(record);
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);
         unreadable({ table: this.name, id, reason, value });
+        continue;
       }
+      yield record;
     }
-    return records;
   }
 
   /**

@@ -13,6 +13,7 @@
  */
 import { closeAll, DisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { MappingBudget } from '../limits/mapping-budget.js';
+import { slices } from '../limits/slices.js';
 import type { Ledger } from '../memory/accounting/ledger.js';
 import { Allocation } from '../memory/allocation/allocation.js';
 import type { Draining } from '../memory/allocation/draining.js';
@@ -23,10 +24,10 @@ import { nameKeyOf, tenantOfKey } from '../policy/tenant.js';
 import type { Device, MemoryPlan } from '../vulkan/device.js';
 import { reasonOf } from './aside-records.js';
 import { InheritedFds } from './inherited-fds.js';
-import type { LedgerFile } from './ledger-file.js';
+import type { LedgerFile, Unreadable } from './ledger-file.js';
 import { isOfIvshmem } from './names.js';
 import { otherDevice, planAnew } from './other-device.js';
-import { type AllocationRecord, VERSION } from './records.js';
+import { type AllocationRecord, type StoredGrant, VERSION } from './records.js';
 import { closePeerFds, type IvshmemTargets, restoreIvshmem } from './restored-ivshmem.js';
 import { RestoredSessions, type SessionTargets } from './restored-sessions.js';
 import { type QuotaTargets, restoreQuotas, restoreTickets, type TicketTargets } from './state-journal.js';
@@ -64,6 +65,9 @@ export const isEmpty = (restored: Restored): boolean =>
     typeof part === 'number' ? part === 0 : part.length === 0,
   );
 
+/** Whose turn it is while the state is restored, before any tenant is served. */
+const RESTORE = { key: 'restore', name: 'restore' };
+
 export class Restore {
   readonly #with: RestoreTargets;
   readonly #ledger: LedgerFile;
@@ -94,9 +98,9 @@ export class Restore {
     try {
       const aside = this.#writer.setAside;
       restoreQuotas(this.#with, this.#ledger, aside);
-      this.#restoreSessions();
+      await this.#restoreSessions();
       await this.#restoreAllocations();
-      this.#restoreGrants();
+      await this.#restoreGrants();
       restoreTickets(this.#with, this.#ledger, this.#allocations, aside);
       restoreIvshmem(this.#with, {
         ledger: this.#ledger,
@@ -130,16 +134,16 @@ export class Restore {
     };
   }
 
-  #restoreSessions(): void {
+  async #restoreSessions(): Promise<void> {
     const { setAside } = this.#writer;
-    const records = this.#ledger.sessions.read((one) => {
+    const unreadable = (one: Unreadable) => {
       if (/^\d{1,19}$/.test(one.id)) this.#with.sessions.skipIds(BigInt(one.id));
       setAside.add(one);
-    });
-    for (const record of records) {
+    };
+    await slices.run(RESTORE, this.#ledger.sessions.each(unreadable), (record) => {
       const id = String(record.id);
       setAside.guard({ table: 'sessions', id, value: record }, () => this.#sessions.restore(record));
-    }
+    });
   }
 
   async #restoreAllocations(): Promise<void> {
@@ -235,24 +239,26 @@ export class Restore {
     return plan;
   }
 
-  #restoreGrants(): void {
+  async #restoreGrants(): Promise<void> {
     const { grants } = this.#with;
     const { setAside } = this.#writer;
-    const records = this.#ledger.grants.read((one) => {
+    const unreadable = (one: Unreadable) => {
       if (/^\d{1,19}$/.test(one.id)) grants.skipIds(BigInt(one.id));
       setAside.add(one);
-    });
-    for (const { allocation: of, session: to, ...record } of records) {
+    };
+    const restore = ({ allocation: of, session: to, ...record }: StoredGrant) => {
       grants.skipIds(record.id);
-      if (setAside.has('allocations', of) || setAside.has('sessions', to)) continue;
+      if (setAside.has('allocations', of) || setAside.has('sessions', to)) return;
       const [allocation, session] = [this.#allocations.get(of), this.#sessions.byId(to)];
       const shared = allocation?.lock.mode === 'SHARED';
       const lock = session && !shared ? allocation?.lock.tryAcquire(session, record.access) : undefined;
       if (allocation && session && (shared || lock)) {
         grants.restore({ ...record, allocation, session, lock });
       } else this.#ledger.grants.remove(record.id);
-    }
-    this.#sessions.orphanLocks();
+    };
+    const around = (part: () => void) => this.#ledger.eventually(part);
+    await slices.run(RESTORE, this.#ledger.grants.each(unreadable), restore, { around });
+    await this.#sessions.orphanLocks();
   }
 
   #release(name: string): Promise<void> {

@@ -49,8 +49,14 @@ export function restoreIvshmem(targets: IvshmemTargets, found: Found): void {
   const servers = ledger.servers.read((one) => aside.add(one));
   const peers = ledger.peers.read((one) => aside.add(one));
   for (const { names, session } of peers) writer.adopt(names, sessions.byId(session)?.identity.tenant);
+  const ofServer = new Map<string, PeerRecord[]>();
+  for (const peer of peers) {
+    const own = ofServer.get(peer.server);
+    if (own) own.push(peer);
+    else ofServer.set(peer.server, [peer]);
+  }
   for (const record of servers) {
-    const own = peers.filter(({ server }) => server === record.name);
+    const own = ofServer.get(record.name) ?? [];
     if (aside.has('allocations', record.allocation)) {
       for (const each of [record, ...own]) aside.keep(each);
       continue;

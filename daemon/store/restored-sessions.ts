@@ -116,12 +116,13 @@ export class RestoredSessions {
   }
 
   /** Orphans the locks of sessions that had ended. Called once all grants are restored. */
-  orphanLocks(): void {
+  async orphanLocks(): Promise<void> {
     for (const session of this.#ended) {
       this.#sessions.delete(session.id);
       session.ended = true;
-      const leaves = this.#with.orphanedLocks.retain(session);
-      for (const grant of this.#with.grants.ofSession(session)) this.#with.grants.drop(grant);
+      const { orphanedLocks, grants } = this.#with;
+      const leaves = orphanedLocks.retain(session);
+      await grants.dropAll(session.identity.tenant, grants.ofSession(session));
       if (leaves) continue;
       this.#writer.locksReleased(session);
       session.process?.closeUnwatched();

@@ -59,9 +59,10 @@ export class StateWriter implements Persistence {
   /** Persisted sessions. The promise is that of the write: whether the next start can watch the process. */
   readonly #sessions = new Map<Session, Promise<boolean>>();
   /**
-   * Ended sessions with orphaned locks, and the ids of the grants whose records stay as long as the locks.
+   * Ended sessions with orphaned locks, and the ids of the grants whose records stay as long as the locks: one
+   * of each kind and access of each allocation.
    */
-  readonly #orphaned = new Map<Session, bigint[]>();
+  readonly #orphaned = new Map<Session, Map<string, bigint>>();
 
   /** @param device The current device and driver. */
   constructor(ledger: LedgerFile, { deviceUuid, driverUuid }: MadeBy, fds: StoredFds) {
@@ -156,10 +157,11 @@ export class StateWriter implements Persistence {
     failpoint('granted:written');
   }
 
-  dropped({ id, session, allocation }: GrantRecord): void {
+  dropped({ id, session, allocation, kind, access }: GrantRecord): void {
     const stays = allocation.lock.mode !== 'SHARED' && allocation.state === 'LIVE';
     const left = this.#orphaned.get(session);
-    if (left && stays) left.push(id);
+    const like = `${allocation.id} ${kind} ${access}`;
+    if (left && stays && !left.has(like)) left.set(like, id);
     else this.#ledger.grants.remove(id);
   }
 
@@ -169,13 +171,13 @@ export class StateWriter implements Persistence {
       this.#remove(session);
       return;
     }
-    this.#orphaned.set(session, []);
+    this.#orphaned.set(session, new Map());
     const record = this.#ledger.sessions.get(session.id);
     if (record) this.#ledger.sessions.put(session.id, { ...record, departed: true });
   }
 
   locksReleased(session: Session): void {
-    const grants = this.#orphaned.get(session) ?? [];
+    const grants = this.#orphaned.get(session)?.values() ?? [];
     this.#orphaned.delete(session);
     this.together(() => {
       for (const grant of grants) this.#ledger.grants.remove(grant);
@@ -208,7 +210,7 @@ export class StateWriter implements Persistence {
   /** Adopts a session of an earlier daemon. @param ended Whether it has ended with orphaned locks. */
   adoptSession(session: Session, ended: boolean): void {
     this.#sessions.set(session, Promise.resolve(true));
-    if (ended) this.#orphaned.set(session, []);
+    if (ended) this.#orphaned.set(session, new Map());
   }
 
   /** Leaves the adopted fds of an allocation in the store: its record is set aside. */

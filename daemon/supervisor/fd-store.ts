@@ -29,6 +29,7 @@ export interface Added {
 export class FdStore implements Disposable {
   readonly max: number;
   readonly #stored = new Set<StoredFd>();
+  readonly #byName = new Map<string, Set<StoredFd>>();
   /** The fds by device and inode. Several files may share an inode, as all pidfds did before Linux 6.9. */
   readonly #byInode = new Map<string, Set<StoredFd>>();
   #nameBytes = 0;
@@ -55,7 +56,7 @@ export class FdStore implements Disposable {
 
   /** Closes all fds with the name. @returns their number. */
   remove(name: string): number {
-    const removed = [...this.#stored].filter((stored) => stored.name === name);
+    const removed = [...(this.#byName.get(name) ?? [])];
     for (const stored of removed) this.#delete(stored);
     closeAll(removed.map(({ fd }) => fd));
     return removed.length;
@@ -70,6 +71,7 @@ export class FdStore implements Disposable {
   [Symbol.dispose](): void {
     closeAll([...this.#stored].map(({ fd }) => fd));
     this.#stored.clear();
+    this.#byName.clear();
     this.#byInode.clear();
     this.#nameBytes = 0;
   }
@@ -81,6 +83,8 @@ export class FdStore implements Disposable {
     const bytes = stored.name.length + 1;
     if (this.#stored.size >= this.max || this.#nameBytes + bytes > MAX_FD_NAME_BYTES) return 'dropped';
     this.#stored.add(stored);
+    const named = this.#byName.get(stored.name) ?? new Set();
+    this.#byName.set(stored.name, named.add(stored));
     sameInode.add(stored);
     this.#byInode.set(inode, sameInode);
     this.#nameBytes += bytes;
@@ -93,6 +97,9 @@ export class FdStore implements Disposable {
     sameInode?.delete(stored);
     if (sameInode?.size === 0) this.#byInode.delete(inode);
     this.#stored.delete(stored);
+    const named = this.#byName.get(stored.name);
+    named?.delete(stored);
+    if (named?.size === 0) this.#byName.delete(stored.name);
     this.#nameBytes -= stored.name.length + 1;
   }
 }

@@ -16,6 +16,7 @@ import {
   type AccessName,
   closeAll,
   DisposableStack,
+  fileStatus,
   heldElsewhere,
   type KindName,
   type OwnedFd,
@@ -41,6 +42,9 @@ import type { MemoryPlan } from './memory-plan.js';
 import type { NativeDevice, NativeMemory } from './native.js';
 import { opaqueFdHandle } from './opaque-fd.js';
 import { exportRdmaAddress } from './rdma-address.js';
+
+/** Closing the fds of less is quicker than another thread. */
+const LARGE_BYTES = 1n << 20n;
 
 /** The key of the NativeMemory, for use in this folder only. */
 export const kNative = Symbol('vkmemd.native');
@@ -294,6 +298,17 @@ export class DeviceMemory {
     return this.#counted !== undefined && TYPE_OF_KIND[kind] === HandleType.DMA_BUF;
   }
 
+  /**
+   * The files that it was imported from. Memories of one open file description have one in common; others may,
+   * too, which sharesFile() tells apart.
+   */
+  get files(): string[] {
+    return foreignHandles(this.#handles).map((fd) => {
+      const { device, inode } = fileStatus(fd);
+      return `${device}:${inode}`;
+    });
+  }
+
   /** Whether both memories were imported from the same open file description of a client. */
   sharesFile(other: DeviceMemory): boolean {
     const theirs = foreignHandles(other.#handles);
@@ -305,9 +320,14 @@ export class DeviceMemory {
     return this.plan.publishable && this.#handles.memfd?.open ? this.#handles.memfd : undefined;
   }
 
-  /** Closes the fds that the daemon holds. Fds of clients stay valid. */
-  closeHandles(): void {
-    closeAll(allHandles(this.#handles).values());
+  /**
+   * Closes the fds that the daemon holds. Fds of clients stay valid.
+   * @returns If it takes long, because the kernel may free many pages: a promise that resolves when they are closed.
+   */
+  closeHandles(): Promise<void> | undefined {
     this.#counted?.close();
+    const open = [...allHandles(this.#handles).values()].filter((fd) => fd.open);
+    if (this.size < LARGE_BYTES || open.length === 0) return void closeAll(open);
+    return Promise.all(open.map((fd) => fd.closeLater())).then(() => {});
   }
 }

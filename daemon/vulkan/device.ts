@@ -254,7 +254,7 @@ export class Device {
       if (this.#current.isCurrent(opened)) return created;
       // Another call has found the device lost in the meantime.
       await created.freeDevice();
-      created.closeHandles();
+      await created.closeHandles();
       throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was created.');
     });
   }

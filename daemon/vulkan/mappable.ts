@@ -11,15 +11,7 @@
  * kernel enforces its access mode, and reports whether another process still holds the file. Memory that a
  * client imported is never MAPPABLE: the client already has its fd.
  */
-import {
-  type AccessName,
-  createMemfd,
-  DisposableStack,
-  type OwnedFd,
-  reopenMemfd,
-  sizeOf,
-  VkmemError,
-} from '@vkmemd/proto';
+import { type AccessName, createMemfd, type OwnedFd, reopenMemfd, sizeOf, VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
 import type { ExportedHandle } from './exported-handle.js';
 import type { MemoryPlan } from './memory-plan.js';
@@ -47,20 +39,20 @@ export async function allocateMappable(
   name: string,
 ): Promise<MappableMemory> {
   const { publishable, hints } = plan;
-  using undo = new DisposableStack();
-  const memfd = undo.use(
-    await createMemfd(name, plan.size, {
-      sealed: !publishable,
-      ...(hints && {
-        hugePageBytes: hints.hugePage,
-        populated: hints.prefault,
-        reopenable: hints.reopenable,
-      }),
+  const memfd = await createMemfd(name, plan.size, {
+    sealed: !publishable,
+    ...(hints && {
+      hugePageBytes: hints.hugePage,
+      populated: hints.prefault,
+      reopenable: hints.reopenable,
     }),
-  );
-  const memory = await importMemfd(device, memfd, plan);
-  undo.move();
-  return { memory, memfd };
+  });
+  try {
+    return { memory: await importMemfd(device, memfd, plan), memfd };
+  } catch (failure) {
+    await memfd.closeLater();
+    throw failure;
+  }
 }
 
 /**

@@ -102,6 +102,15 @@ export class OwnedFd {
     if (this.#fd >= 0) native.closeFd(this[kSurrender]());
   }
 
+  /**
+   * close() on another thread, for fds of memory: the last one frees its pages. The fd can no longer be used from
+   * now on. Does nothing if it was closed or taken.
+   * @returns resolves when it is closed; never rejects.
+   */
+  closeLater(): Promise<void> {
+    return this.#fd < 0 ? Promise.resolve() : native.closeLater(this[kSurrender]());
+  }
+
   [Symbol.dispose](): void {
     this.close();
   }

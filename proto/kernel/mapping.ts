@@ -2,13 +2,14 @@
  * Maps the memory of an fd as an ArrayBuffer (mmap(2)), and unmaps it.
  *
  * unmap() detaches the buffer: its length and that of every view become 0, so that no code can access
- * unmapped memory. The pages are unmapped in the next turn of the event loop; if
+ * unmapped memory. The pages are unmapped in the next turn of the event loop, large ones on another thread; if
  * ArrayBuffer.prototype.transfer() moved them to another buffer, they are unmapped when that buffer is
  * garbage-collected. A mapping that is not disposed is unmapped when its buffer is garbage-collected. The fd
  * may be closed as soon as mapFd() has returned.
  */
 import { constants } from 'node:buffer';
 import { fstatSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { VkmemError } from '../contract/errors.js';
 import type { OwnedFd } from './fd.js';
 import { native, translating } from './native.js';
@@ -46,6 +47,12 @@ export interface Mapping {
 }
 
 const PAGE_BYTES = 4096n;
+const LOOK_MS = 1;
+
+/** Resolves when no thread is unmapping pages of this process: of 1 MiB and more, of detached or collected buffers. */
+export async function unmapped(): Promise<void> {
+  while (native.unmapping() > 0) await setTimeout(LOOK_MS);
+}
 
 class FdMapping implements Mapping {
   readonly buffer: ArrayBuffer;

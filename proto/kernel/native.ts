@@ -37,6 +37,8 @@ export interface FileStatus {
   readonly node: bigint;
   /** st_dev: the device number of the file system. */
   readonly device: bigint;
+  /** st_ino. All anonymous files (anon_inode:) have the same one. */
+  readonly inode: bigint;
 }
 
 export interface NativeConnection {
@@ -96,7 +98,8 @@ export interface NativeListener {
   open(
     taken: number,
     untrusted: boolean,
-    onConnection: (fd: number) => void,
+    /** @param uid of the peer; of a TCP peer 2^32 - 1. */
+    onConnection: (fd: number, uid: number) => void,
     onError: (error: KernelError) => void,
   ): void;
   close(): void;
@@ -149,6 +152,7 @@ export interface Native {
   ownFd(fd: number): void;
   disownFd(fd: number): void;
   closeFd(taken: number): void;
+  closeLater(taken: number): Promise<void>;
   /** Makes an fd that this process was started with CLOEXEC. Returns the same number. */
   inheritFd(fd: number): number;
   duplicateFd(fd: number): number;
@@ -241,6 +245,7 @@ export interface Native {
   /** The size of the file's huge pages, in bytes; 0n where it has none. */
   hugePageOf(fd: number): bigint;
   detach(buffer: ArrayBuffer): boolean;
+  unmapping(): number;
   /** DMA_BUF_IOCTL_SYNC: begins or ends CPU access, for reading, and with `writing` also for writing. */
   syncDmaBuf(fd: number, end: boolean, writing: boolean): void;
 }

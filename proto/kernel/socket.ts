@@ -48,7 +48,7 @@ export interface ListenOptions {
   readonly mode?: number;
   /**
    * The maximum number of connections that wait to be accepted. The kernel limits it to net.core.somaxconn.
-   * Default 1024.
+   * Default: that.
    */
   readonly backlog?: number;
   /**
@@ -57,13 +57,28 @@ export interface ListenOptions {
    * Linux 6.16); on older kernels its reader closes them, which may block.
    */
   readonly untrusted?: boolean;
+  /** Default: each connection is served as it is accepted. */
+  readonly arrivals?: Arrivals | undefined;
 }
+
+/** Decides when an accepted connection is served, so that those of one user do not delay those of others. */
+export interface Arrivals {
+  /**
+   * @param uid of the peer.
+   * @param begin serves the connection; called at once or later.
+   * @returns false if the connection is to be closed; `begin` is not called then.
+   */
+  admit(uid: number, begin: () => void): boolean;
+}
+
+/** More than any net.core.somaxconn, which is then the limit. */
+const LONGEST_BACKLOG = 65_535;
 
 /**
  * Creates the socket file and listens, without accepting connections. The caller owns the fd.
  * @throws VkmemError, KernelError as Listener.listen().
  */
-export function listenAt({ type, path, mode = 0o660, backlog = 1024 }: ListenOptions): OwnedFd {
+export function listenAt({ type, path, mode = 0o660, backlog = LONGEST_BACKLOG }: ListenOptions): OwnedFd {
   socketPath(path);
   return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
 }
@@ -90,36 +105,50 @@ export interface TcpListenerHandlers {
   error(error: Error): void;
 }
 
-/** Reads the identity of each peer first. */
-function identifying(on: ListenerHandlers): TcpListenerHandlers {
-  return {
-    connection(fd) {
-      let peer: PeerIdentity;
-      try {
-        peer = readPeer(fd.fd);
-      } catch (error) {
-        fd.close();
-        on.error(error as Error);
-        return;
-      }
-      on.connection(fd, peer);
-    },
-    error: (error) => on.error(error),
-  };
+/** Serves a connection once the identity of its peer is read. */
+function identify(fd: OwnedFd, on: ListenerHandlers): void {
+  let peer: PeerIdentity;
+  try {
+    peer = readPeer(fd.fd);
+  } catch (error) {
+    fd.close();
+    on.error(error as Error);
+    return;
+  }
+  on.connection(fd, peer);
 }
+
+type Accepted = (fd: OwnedFd, uid: number) => void;
 
 /** Accepts the connections of a listening socket. */
 export class Listener {
   readonly #native: NativeListener;
+  #closed = false;
 
-  private constructor(fd: OwnedFd, on: TcpListenerHandlers, untrusted: boolean) {
+  private constructor(fd: OwnedFd, accepted: Accepted, error: (error: Error) => void, untrusted: boolean) {
     this.#native = new native.Listener();
     this.#native.open(
       fd[kSurrender](),
       untrusted,
-      (accepted) => on.connection(new OwnedFd(accepted, 'accepted connection')),
-      (error) => on.error(error),
+      (number, uid) => accepted(new OwnedFd(number, 'accepted connection'), uid),
+      error,
     );
+  }
+
+  static #serving(
+    fd: OwnedFd,
+    on: ListenerHandlers,
+    options: Pick<ListenOptions, 'untrusted' | 'arrivals'>,
+  ): Listener {
+    const { untrusted = false, arrivals } = options;
+    const accepted: Accepted = (connection, uid) => {
+      // It may have been closed while the connection waited for its turn.
+      const begin = () => (listener.#closed ? connection.close() : identify(connection, on));
+      if (!arrivals) begin();
+      else if (!arrivals.admit(uid, begin)) connection.close();
+    };
+    const listener = new Listener(fd, accepted, (error) => on.error(error), untrusted);
+    return listener;
   }
 
   /**
@@ -129,17 +158,20 @@ export class Listener {
    * @throws KernelError from socket(), bind() (EADDRINUSE, EACCES, ENOENT) or listen().
    */
   static listen(options: ListenOptions, on: ListenerHandlers): Listener {
-    return new Listener(listenAt(options), identifying(on), options.untrusted ?? false);
+    return Listener.#serving(listenAt(options), on, options);
   }
 
   /**
    * Accepts connections on a socket that already listens, such as one that systemd passed.
    * @param fd Taken, also on failure. It becomes non-blocking for all its holders.
-   * @param untrusted As in ListenOptions.
    * @throws KernelError EINVAL if it does not listen, ENOTSOCK.
    */
-  static adopt(fd: OwnedFd, on: ListenerHandlers, untrusted = false): Listener {
-    return new Listener(fd, identifying(on), untrusted);
+  static adopt(
+    fd: OwnedFd,
+    on: ListenerHandlers,
+    options: Pick<ListenOptions, 'untrusted' | 'arrivals'> = {},
+  ): Listener {
+    return Listener.#serving(fd, on, options);
   }
 
   /**
@@ -148,7 +180,7 @@ export class Listener {
    * @throws KernelError EINVAL if it does not listen, ENOTSOCK.
    */
   static adoptTcp(fd: OwnedFd, on: TcpListenerHandlers): Listener {
-    return new Listener(fd, on, false);
+    return new Listener(fd, on.connection.bind(on), (error) => on.error(error), false);
   }
 
   /**
@@ -157,7 +189,7 @@ export class Listener {
    */
   static at(place: ListenPlace, options: Omit<ListenOptions, 'path'>, on: ListenerHandlers): Listener {
     if (typeof place === 'string') return Listener.listen({ ...options, path: place }, on);
-    return Listener.adopt(place, on, options.untrusted);
+    return Listener.adopt(place, on, options);
   }
 
   /**
@@ -176,6 +208,7 @@ export class Listener {
 
   /** Stops accepting and closes the socket. The socket file and the accepted connections remain. */
   close(): void {
+    this.#closed = true;
     this.#native.close();
   }
 

@@ -36,6 +36,7 @@
         'socket.cc',
         'spawn.cc',
         'tcp.cc',
+        'thread.cc',
         'watch.cc',
       ],
       'defines': [

@@ -45,6 +45,30 @@ Napi::Value CloseFd(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Closes an fd on a thread: close() of the last fd of memory frees its pages, 130 ms for each GiB.
+class CloseWork final : public Napi::AsyncWorker {
+ public:
+  CloseWork(Napi::Env env, UniqueFd fd) : AsyncWorker(env), deferred_(env), fd_(std::move(fd)) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override { fd_.Reset(); }
+  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  UniqueFd fd_;
+};
+
+// closeLater(fd taken): Promise, which resolves when it is closed. Of an fd that an untrusted peer sent: when
+// the reaper has it.
+Napi::Value CloseLater(const Napi::CallbackInfo& info) {
+  REQUIRE_FD(fd, 0);
+  CloseWork* work = new CloseWork(info.Env(), Addon::Of(info.Env()).TakeBack(fd));  // deletes itself
+  work->Queue();
+  return work->promise();
+}
+
 // inheritFd(fd): fd, the same number, of an fd that the parent process left open. JavaScript owns it
 // afterwards. It becomes CLOEXEC, so that programs that this process starts do not inherit it.
 Napi::Value InheritFd(const Napi::CallbackInfo& info) {
@@ -137,6 +161,7 @@ void ExportFd(Napi::Env env, Napi::Object exports) {
   exports.Set("ownFd", Napi::Function::New<OwnFd>(env, "ownFd"));
   exports.Set("disownFd", Napi::Function::New<DisownFd>(env, "disownFd"));
   exports.Set("closeFd", Napi::Function::New<CloseFd>(env, "closeFd"));
+  exports.Set("closeLater", Napi::Function::New<CloseLater>(env, "closeLater"));
   exports.Set("inheritFd", Napi::Function::New<InheritFd>(env, "inheritFd"));
   exports.Set("duplicateFd", Napi::Function::New<DuplicateFd>(env, "duplicateFd"));
   exports.Set("reopenFd", Napi::Function::New<ReopenFd>(env, "reopenFd"));

@@ -22,7 +22,7 @@ namespace {
 Napi::Value FileStatus(const Napi::CallbackInfo& info) {
   REQUIRE_FD(fd, 0);
   struct statx status;
-  constexpr unsigned wanted = STATX_TYPE | STATX_SIZE | STATX_BLOCKS;
+  constexpr unsigned wanted = STATX_TYPE | STATX_SIZE | STATX_BLOCKS | STATX_INO;
   if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &status) != 0) {
     return ThrowKernelError(info.Env(), "statx", errno);
   }
@@ -33,6 +33,7 @@ Napi::Value FileStatus(const Napi::CallbackInfo& info) {
   set("type", status.stx_mode & S_IFMT);
   set("size", status.stx_size);
   set("blocks", status.stx_blocks);
+  set("inode", status.stx_ino);
   set("node", makedev(status.stx_rdev_major, status.stx_rdev_minor));
   set("device", makedev(status.stx_dev_major, status.stx_dev_minor));
   return found;

@@ -4,7 +4,7 @@
 // munmap(), so no view can access unmapped memory. Detaching frees the store at once, unless JavaScript has
 // moved it to another ArrayBuffer with transfer(); then it is freed when that ArrayBuffer is
 // garbage-collected. V8 may free a store on any thread; Node runs the finalizer on the environment's thread,
-// in the next turn of the loop.
+// in the next turn of the loop. A large range is unmapped on a thread of its own.
 //
 // Read-only is MAP_PRIVATE with PROT_WRITE: V8 has no read-only ArrayBuffers, and a store to a page without
 // PROT_WRITE would kill the process. A write copies the page for this mapping only: no other process sees the
@@ -20,11 +20,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "addon.h"
 #include "kernel_error.h"
 #include "require.h"
+#include "thread.h"
 
 namespace vkmem {
 
@@ -41,7 +44,38 @@ int64_t HugePageOf(int fd) {
   return static_cast<uint32_t>(about.f_type) == kHugetlbfsMagic ? about.f_bsize : 0;
 }
 
-void Unmap(napi_env, void* address, void* length) { munmap(address, reinterpret_cast<uintptr_t>(length)); }
+// munmap() of less is quicker than a thread begins. The last mapping of memory frees its pages, 130 ms for
+// each GiB.
+constexpr size_t kLarge = 1 << 20;
+// Mappings that threads are unmapping.
+std::atomic<size_t> unmapping{0};
+
+struct Range {
+  void* address;
+  size_t size;
+};
+
+void* UnmapOnThread(void* range) {
+  const std::unique_ptr<Range> taken(static_cast<Range*>(range));
+  munmap(taken->address, taken->size);
+  --unmapping;
+  return nullptr;
+}
+
+// The finalizer of a buffer. It runs on the thread of the event loop.
+void Unmap(napi_env, void* address, void* length) {
+  const size_t size = reinterpret_cast<uintptr_t>(length);
+  if (size >= kLarge) {
+    auto range = std::make_unique<Range>(Range{address, size});
+    ++unmapping;
+    if (StartThread(UnmapOnThread, range.get())) {
+      range.release();
+      return;
+    }
+    --unmapping;
+  }
+  munmap(address, size);
+}
 
 // mapFd(fd borrowed, offset bigint, length, writable): ArrayBuffer
 Napi::Value MapFd(const Napi::CallbackInfo& info) {
@@ -83,6 +117,11 @@ Napi::Value HugePage(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), HugePageOf(fd));
 }
 
+// unmapping(): the number of mappings that were detached or collected, and that threads are unmapping
+Napi::Value Unmapping(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(unmapping.load()));
+}
+
 // detach(ArrayBuffer): false if it cannot be detached; true if it is detached already.
 Napi::Value Detach(const Napi::CallbackInfo& info) {
   REQUIRE_THAT(info[0].IsArrayBuffer(), "buffer", "an ArrayBuffer");
@@ -95,6 +134,7 @@ Napi::Value Detach(const Napi::CallbackInfo& info) {
 void ExportMapping(Napi::Env env, Napi::Object exports) {
   exports.Set("mapFd", Napi::Function::New<MapFd>(env, "mapFd"));
   exports.Set("hugePageOf", Napi::Function::New<HugePage>(env, "hugePageOf"));
+  exports.Set("unmapping", Napi::Function::New<Unmapping>(env, "unmapping"));
   exports.Set("detach", Napi::Function::New<Detach>(env, "detach"));
 }
 

@@ -1,7 +1,5 @@
 #include "reaper.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -9,15 +7,9 @@
 #include "addon.h"
 #include "ancillary.h"
 #include "require.h"
+#include "thread.h"
 
 namespace vkmem {
-
-namespace {
-
-// The calls are not deep, but sanitizers and thread-local data need more than the system's minimum.
-constexpr size_t kStackBytes = 256 << 10;
-
-}  // namespace
 
 void CloseForeign(int owned_fd, Origin origin) { Reaper::Get().Take(owned_fd, std::move(origin)); }
 
@@ -57,26 +49,13 @@ void Reaper::Add(Item item) {
   ++pending_;
   ++users_[item.uid].pending;
   waiting_.push_back(std::move(item));
-  if (idle_ < waiting_.size() && threads_ < kMaxThreads) StartThread();
+  if (idle_ < waiting_.size() && threads_ < kMaxThreads) StartOne();
   wake_.notify_one();
 }
 
-void Reaper::StartThread() {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
-  // The new thread inherits a mask that blocks all signals, which other threads handle; then the mask of this
-  // thread is restored.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+void Reaper::StartOne() {
   // If no thread can be created, the existing threads do the work, or one that is started later.
-  pthread_t made;
-  if (pthread_create(&made, &attributes, OnThread, this) == 0) ++threads_;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&attributes);
+  if (StartThread(OnThread, this)) ++threads_;
 }
 
 void* Reaper::OnThread(void* self) {

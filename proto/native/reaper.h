@@ -68,7 +68,7 @@ class Reaper {
   static void* OnThread(void* self);
   static void Close(const Item& item);
   void Add(Item item);
-  void StartThread();
+  void StartOne();
   void Work();
   // The first fd that may be closed now; the end where there is none.
   Items::iterator Next();

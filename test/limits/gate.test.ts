@@ -40,7 +40,7 @@ class Client {
 
   constructor(t: Test, more: Partial<Limits>) {
     const inFlight = this.pool.join(TENANT);
-    if (!inFlight) throw new Error('no room');
+    if (typeof inFlight === 'string') throw new Error('no room');
     const limits = { ...DEFAULT_LIMITS, ...more };
     const place = {
       tenant: TENANT,

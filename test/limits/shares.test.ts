@@ -99,7 +99,11 @@ t.test('the fd budget follows RLIMIT_NOFILE', async (t) => {
 t.test("fds in flight never exceed the kernel's limit", async (t) => {
   const pool = new InFlightFdsPool(64);
   t.equal(pool.maxSessions, 16);
-  const greedy = pool.join(tenant(1));
+  const join = (uid: number) => {
+    const joined = pool.join(tenant(uid));
+    return typeof joined === 'string' ? undefined : joined;
+  };
+  const greedy = join(1);
   t.equal(greedy?.allowance, 4);
   t.equal(greedy?.raise(16), true);
   t.equal(greedy?.raise(21), false, "a user may borrow at most a quarter beyond its sessions' own");
@@ -108,14 +112,29 @@ t.test("fds in flight never exceed the kernel's limit", async (t) => {
   t.equal(greedy?.allowance, 9);
   greedy?.lower(1);
   t.equal(greedy?.allowance, 4, 'never less than one message');
-  for (const uid of [1, 2, 3]) pool.join(tenant(uid))?.raise(16);
+  for (const uid of [1, 2, 3]) join(uid)?.raise(16);
   t.equal(pool.promised, 40, 'the shared half is used up before the third');
-  while (pool.join(tenant(4))) t.ok(pool.promised <= 64, `${pool.promised} are reserved`);
+  while (join(4)) t.ok(pool.promised <= 64, `${pool.promised} are reserved`);
   t.equal(pool.promised, 64, 'each session has the allowance of one message');
+  t.equal(pool.join(tenant(5)), 'daemon', 'nothing is left');
   t.equal(greedy?.raise(5), false, 'and none may borrow more');
   greedy?.[Symbol.dispose]();
   greedy?.[Symbol.dispose]();
   t.equal(pool.promised, 60);
+});
+
+t.test('one user does not get all the room for sessions, at any limit of files', (t) => {
+  for (const files of [256, 1024, 4096, 40_000]) {
+    const pool = new InFlightFdsPool(files);
+    let joined = 0;
+    while (typeof pool.join(tenant(1)) !== 'string') joined += 1;
+    t.equal(pool.join(tenant(1)), 'user', `${files} files: the user has its share`);
+    t.equal(joined, Math.ceil((pool.maxSessions * 3) / 4));
+    for (let few = Math.floor(pool.maxSessions / 16); few > 0; few -= 1) {
+      t.not(typeof pool.join(tenant(2)), 'string', 'another one begins');
+    }
+  }
+  t.end();
 });
 
 t.test('a token bucket delays, refuses and refills', async (t) => {

@@ -136,7 +136,7 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 /** Performs operations on a lock. @returns what happened, in order. */
-async function history(lock: Pick<AccessLock, keyof AccessLock>, steps: readonly Step[]): Promise<string[]> {
+async function history(lock: Pick<AccessLock, keyof LockModel>, steps: readonly Step[]): Promise<string[]> {
   const happened: string[] = [];
   const people = Array.from({ length: 3 }, (_, id) => holder(id + 1));
   const held: { readonly who: Holder; readonly access: 'rw' | 'ro'; readonly ref: LockRef }[] = [];

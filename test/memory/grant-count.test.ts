@@ -42,8 +42,8 @@ t.test('a user that releases no grant is refused at its limit; others are not', 
   const others = await Promise.all([2, 3, 4, 5].flatMap((uid) => Array.from({ length: 4 }, () => take(uid))));
   await t.rejects(take(6), { code: 'QUOTA_EXCEEDED', metadata: { limit: '64', whose: 'daemon' } });
   t.equal(grants.size, 64);
-  const drop = (session: Session) => grants.dropAll(grants.ofSession(session));
-  for (const session of [...mine, ...others]) drop(session);
+  const drop = (session: Session) => grants.dropAll(session.identity.tenant, grants.ofSession(session));
+  for (const session of [...mine, ...others]) await drop(session);
   const outlived = sessionOf(1);
   for (let id = 1n; id <= 70n; id += 1n) {
     const record = { id: 1000n + id, allocation, session: outlived, lock: undefined, fds: 0 };
@@ -54,8 +54,8 @@ t.test('a user that releases no grant is refused at its limit; others are not', 
     { code: 'QUOTA_EXCEEDED' },
     'grants restored from an earlier daemon are all counted',
   );
-  drop(outlived);
-  drop(await take(1));
+  await drop(outlived);
+  await drop(await take(1));
   t.equal(grants.size, 0);
   t.equal(allocation.grants, 0);
 });

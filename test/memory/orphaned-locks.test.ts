@@ -7,6 +7,7 @@ import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { AccessLock } from 'vkmemd/dist/memory/grant/access-lock.js';
 import { ClaimQueue } from 'vkmemd/dist/memory/grant/claim-queue.js';
+import { Holding } from 'vkmemd/dist/memory/grant/holding.js';
 import { OrphanedLocks } from 'vkmemd/dist/memory/grant/orphaned-locks.js';
 import type { GrantRecord } from 'vkmemd/dist/memory/grant/record.js';
 import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
@@ -37,9 +38,17 @@ class Fake {
 
 /** All existing grants. */
 const grants = new Set<GrantRecord>();
+const ofSession = (session: Session) => [...grants].filter((grant) => grant.session === session);
 const index = {
-  ofSession: (session: Session) => [...grants].filter((grant) => grant.session === session),
-  ofAllocation: (allocation: Allocation) => [...grants].filter((grant) => grant.allocation === allocation),
+  holding(session: Session, allocation: Allocation) {
+    const holding = new Holding(session, allocation);
+    for (const grant of ofSession(session)) if (grant.allocation === allocation) holding.add(grant);
+    return holding;
+  },
+  holdingsOf: (session: Session) =>
+    [...new Set(ofSession(session).map(({ allocation }) => allocation))].map((each) =>
+      index.holding(session, each),
+    ),
 };
 
 let sessions = 0n;
@@ -80,7 +89,7 @@ const grantOf = (fake: Fake, session: Session): Omit<GrantRecord, 'lock'> => ({
 /** Ends a session as session/closing.ts does. */
 function end(orphaned: OrphanedLocks, one: Session): void {
   orphaned.retain(one);
-  for (const grant of index.ofSession(one)) {
+  for (const grant of ofSession(one)) {
     grant.lock?.release();
     grants.delete(grant);
   }

@@ -5,24 +5,30 @@
 import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { type AllocationEvent, publishEvent } from 'vkmemd/dist/memory/allocation/events.js';
+import { byAge, type Position } from 'vkmemd/dist/memory/allocation/registry.js';
 import type { Owned } from 'vkmemd/dist/memory/authority.js';
 import { eventChannel } from 'vkmemd/dist/memory/event-channel.js';
 import type { SessionEvent } from 'vkmemd/dist/memory/session/events.js';
 import type { Session } from 'vkmemd/dist/memory/session/session.js';
+import { SortedList } from 'vkmemd/dist/memory/sorted-list.js';
 import { AllocationWatch } from 'vkmemd/dist/memory/watch/watch-allocations.js';
 import { tenantOfUid as tenant } from 'vkmemd/dist/policy/tenant.js';
 import { user } from './ticket-table.js';
 
-/** The parts of an allocation that a watch needs. */
-const fake = (name: string, ownerUid = 1, state = 'LIVE'): Allocation =>
-  ({ terms: { tenant: tenant(ownerUid) }, describe: () => ({ name, state }) }) as unknown as Allocation;
+let serial = 0;
+
+/** The parts of an allocation that a watch needs; each is younger than those before. */
+function fake(name: string, ownerUid = 1, state = 'LIVE'): Allocation {
+  serial += 1;
+  const parts = { terms: { tenant: tenant(ownerUid) }, describe: () => ({ name, state }) };
+  return { ...parts, createdAt: 0, serial } as unknown as Allocation;
+}
 
 /** A watch in which users see their own allocations. */
 function watchOf(...existing: Allocation[]) {
   const may = ({ uid }: { uid: number }, _purpose: unknown, { tenant: owner }: Owned) => uid === owner.uid;
-  const registry = {
-    visibleTo: ({ uid }: { uid: number }) => existing.filter((one) => one.terms.tenant.uid === uid),
-  };
+  const registry = new SortedList<Position, Allocation>(byAge);
+  for (const one of existing) registry.add(one);
   const allocationEvents = eventChannel<AllocationEvent>('allocation');
   const sessionEvents = eventChannel<SessionEvent>('session');
   const watch = new AllocationWatch({
@@ -32,7 +38,11 @@ function watchOf(...existing: Allocation[]) {
   const follow = (uid = 1, from = false, session?: Session) =>
     watch.follow({ identity: user(uid), session, gone: () => false }, from, signal);
   const endOf = (session: Session) => sessionEvents.publish({ event: 'ENDED', session });
-  return { events: allocationEvents, sessionEvents, endOf, watch, follow };
+  const free = (allocation: Allocation) => {
+    registry.remove(allocation);
+    publishEvent(allocationEvents, 'FREED', allocation);
+  };
+  return { events: allocationEvents, sessionEvents, endOf, watch, follow, free };
 }
 
 type Stream = ReturnType<AllocationWatch['follow']>;
@@ -70,25 +80,49 @@ t.test(
 t.test('an existing allocation is reported in its current state, without its earlier events', async (t) => {
   const all = ['a', 'b', 'c', 'd'].map((name) => fake(name));
   const [a, b, c, d] = all as [Allocation, Allocation, Allocation, Allocation];
-  const { events, follow } = watchOf(...all);
+  const { events, follow, free } = watchOf(...all);
   const stream = follow(1, true);
   t.equal(await next(stream), '1 CREATED a');
   publishEvent(events, 'DRAINING', a);
   publishEvent(events, 'DRAINING', b);
   publishEvent(events, 'DRAINING', c);
-  publishEvent(events, 'FREED', c);
+  free(c);
   publishEvent(events, 'CREATED', fake('e'));
   t.equal(await next(stream), '2 CREATED b', 'it drains, and is described so');
-  publishEvent(events, 'FREED', b);
+  free(b);
   t.equal(await next(stream), '3 CREATED d', 'one that has ended is left out');
   t.same(
     [await next(stream), await next(stream), await next(stream)],
     ['4 DRAINING a', '5 CREATED e', '6 FREED b'],
     'then the changes that followed, in order',
   );
-  publishEvent(events, 'FREED', d);
+  free(d);
   t.equal(await next(stream), '7 FREED d');
   await stream.return(undefined as never);
+});
+
+t.test('existing allocations of others, thousands, are passed over in parts', async (t) => {
+  const others = Array.from({ length: 2000 }, (_, at) => fake(`other ${at}`, 2));
+  const { follow, events, free } = watchOf(...others, fake('own'));
+  const stream = follow(1, true);
+  const first = next(stream);
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  publishEvent(events, 'CREATED', fake('later'));
+  t.equal(await first, '1 CREATED own');
+  t.ok(turned, 'other work has had a turn');
+  t.equal(await next(stream), '2 CREATED later', 'an event meanwhile follows');
+  const last = others.at(-1) as Allocation;
+  const theirs = follow(2, true);
+  for (let at = 0; at < 1999; at += 1) t.equal(await next(theirs), `${at + 1} CREATED other ${at}`);
+  free(last);
+  const then = next(theirs);
+  const one = fake('one more', 2);
+  publishEvent(events, 'CREATED', one);
+  t.equal(await then, '2000 CREATED one more', 'the last existing one has ended');
+  for (const each of [stream, theirs]) await each.return(undefined as never);
 });
 
 t.test('the number of queued events is limited for each watch and for each user', async (t) => {

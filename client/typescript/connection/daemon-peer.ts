@@ -4,10 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { type OwnedFd, openSeqpacket, openStream, readPeer, VkmemError } from '@vkmemd/proto';
+import { pause } from './backoff.js';
+import { DEFAULT_TIMEOUT_MS } from './hello.js';
 
 /** One uid, or several of which each is accepted. */
 export type ExpectedUid = number | readonly number[];
 
+/** Between two tries to connect while the queue is full; it doubles each time. */
+const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [2, 64];
 /** The user that the package's units run the daemon as. */
 const DAEMON_USER = 'vkmemd';
 const MAX_UID = 0xffff_fffe;
@@ -15,13 +19,21 @@ const MAX_UID = 0xffff_fffe;
 const checked = new Set<string>();
 
 /**
- * Connects to the handoff socket of a daemon of the expected user. The caller owns the fd.
+ * Connects to the handoff socket of a daemon of the expected user. The caller owns the fd. While the kernel's queue
+ * of connections is full (EAGAIN), it waits and tries again.
  * @param expectUid Undefined: any user, with a warning if it is neither root, this user nor `vkmemd`.
+ * @param timeoutMs Milliseconds to wait for a place in that queue; Infinity for no limit.
+ * @param signal Ends the wait; its reason is thrown.
  * @throws VkmemError as openSeqpacket(); NOT_PERMITTED if the socket belongs to another user; INVALID_ARGUMENT if
  *   `expectUid` is not a uid.
  */
-export function openDaemon(path: string, expectUid?: ExpectedUid): OwnedFd {
-  const socket = openSeqpacket(path);
+export async function openDaemon(
+  path: string,
+  expectUid?: ExpectedUid,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+  signal?: AbortSignal,
+): Promise<OwnedFd> {
+  const socket = await openQueued(path, timeoutMs, signal);
   try {
     requirePeer(socket, path, expectUid);
     return socket;
@@ -29,6 +41,29 @@ export function openDaemon(path: string, expectUid?: ExpectedUid): OwnedFd {
     socket.close();
     throw failure;
   }
+}
+
+async function openQueued(path: string, timeoutMs: number, signal?: AbortSignal): Promise<OwnedFd> {
+  const end = performance.now() + timeoutMs;
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    try {
+      return openSeqpacket(path);
+    } catch (failure) {
+      if (!(failure instanceof VkmemError) || failure.metadata.errno !== 'EAGAIN') throw failure;
+      const left = end - performance.now();
+      if (left <= 0) throw queueFull(failure, timeoutMs);
+      // Those that wait do not all try at the same time.
+      await pause(Math.min(left, waitMs * (0.5 + Math.random())), [signal]);
+      signal?.throwIfAborted();
+    }
+  }
+}
+
+function queueFull({ code, reason, metadata, cause }: VkmemError, ms: number): VkmemError {
+  const why = `${reason} The queue of connections that wait for the daemon was full for ${ms} ms.`;
+  const next =
+    'Try again. If it stays full, see what connects again and again (vkmemctl ls --sessions), or stop it.';
+  return new VkmemError(code, why, { ...metadata }, cause, next);
 }
 
 /**

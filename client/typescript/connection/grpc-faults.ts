@@ -13,7 +13,9 @@ const UNANSWERED = new Map([
 ]);
 
 /** Matches the details of a call that was never sent: there was no connection. */
-const UNSENT = /No connection established|ENOENT|ECONNREFUSED/;
+const UNSENT = /No connection established|ENOENT|ECONNREFUSED|EAGAIN/;
+/** Matches the details where the kernel's queue of connections was full. */
+const QUEUE_FULL = /\bEAGAIN\b/;
 
 /** Whether a failure is an error of a gRPC call. */
 export function isServiceError(failure: unknown): failure is ServiceError {
@@ -38,7 +40,8 @@ export function asCatalogued(error: ServiceError, socket: string, unseen?: strin
     }
     const hint = unseen === undefined || error.code !== 14 ? '' : ` ${unseen}.`;
     const outcome = UNSENT.test(error.details) ? 'not-done' : 'unknown';
-    const metadata = error.code === 4 ? {} : { retryable: 'true', outcome };
+    const errno = QUEUE_FULL.test(error.details) && { errno: 'EAGAIN' };
+    const metadata = error.code === 4 ? {} : { retryable: 'true', outcome, ...errno };
     return new VkmemError('UNAVAILABLE', `${unanswered}: ${why}.${hint}`, metadata, error);
   }
   return new VkmemError('INTERNAL', `gRPC status ${error.code}: ${error.details}`, {}, error);

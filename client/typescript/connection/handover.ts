@@ -62,7 +62,7 @@ export class Handover {
   static async begin(path: string, clientName: string, expectUid?: ExpectedUid): Promise<Handover> {
     using owned = new DisposableStack();
     prepareHello();
-    const socket = owned.use(openDaemon(path, expectUid));
+    const socket = owned.use(await openDaemon(path, expectUid));
     const handoff = new HandoffConnection(socket.dup());
     await greet(handoff, { clientName });
     return new Handover(path, handoff, socket, owned.move());

@@ -120,13 +120,15 @@ export class Reconnection {
 
   async #attempt(): Promise<Resumed> {
     const { path, expectUid, clientName, token: sessionToken } = this.#lost;
-    const handoff = new HandoffConnection(openDaemon(path, expectUid));
+    const timeoutMs = this.#lost.unlimited() ? Number.POSITIVE_INFINITY : Math.max(1, this.#backoff.left);
+    const handoff = new HandoffConnection(
+      await openDaemon(path, expectUid, timeoutMs, this.#stopping.signal),
+    );
     this.#handoff = handoff;
     if (!this.#keepsAlive) handoff.unref();
     const grantIds = this.#lost.grantIds();
     const whole = fits({ sessionToken, grantIds });
     const session = whole ? { sessionToken, grantIds } : { sessionToken, keepAllGrants: true };
-    const timeoutMs = this.#lost.unlimited() ? Number.POSITIVE_INFINITY : Math.max(1, this.#backoff.left);
     const welcome = await greet(handoff, { clientName, ...session, timeoutMs });
     handoff.ref();
     return { handoff, welcome, reportedGrants: whole ? new Set(grantIds) : undefined };

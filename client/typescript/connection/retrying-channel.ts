@@ -9,12 +9,13 @@
  * While the session is reconnecting, calls wait, and then act for the resulting session. Any other call that
  * does not reach the daemon fails with UNAVAILABLE, which its metadata report. If the session is connected
  * but the control socket was never reached, calls do not wait for it, because this process may have no access
- * to it.
+ * to it. A call waits for a place in the kernel's queue of connections as long as for an answer.
  */
 import { REQUESTS, type RequestDraft, type ResponseOf, type StreamRequest, VkmemError } from '@vkmemd/proto';
 import { Backoff, pause } from './backoff.js';
 import type { GrpcChannel, UnaryCall } from './grpc.js';
 import type { MethodShape } from './health.js';
+import { DEFAULT_TIMEOUT_MS } from './hello.js';
 import { FREED_BEFORE, isNotFound, isRepeatable } from './retry.js';
 
 /** The session that calls act for, and the state of its connection (Link). */
@@ -47,11 +48,20 @@ export function sessionRefFor(token: string): SessionRef {
 const isTokenRefused = ({ code }: VkmemError): boolean =>
   code === 'STALE_INCARNATION' || code === 'SESSION_INVALID';
 
+interface Retry {
+  readonly tokenRefused: boolean;
+  /** The kernel's queue of connections was full; nothing was sent. */
+  readonly queued: boolean;
+  readonly waitMs: number;
+}
+
 /** The attempts of one call, or of one stream since its last value. */
 class Attempts {
   /** Created at the first failure. */
   backoff: Backoff | undefined;
   readonly #forMs: number;
+  /** For places in the kernel's queue of connections. */
+  readonly #queueing: Backoff;
   readonly #repeatable: boolean;
   readonly #reading: boolean;
   /** The epoch in which the call was sent last. */
@@ -61,8 +71,9 @@ class Attempts {
   /** The error of the last lost answer. */
   #lost: VkmemError | undefined;
 
-  constructor(name: UnaryCall | StreamRequest, request: unknown, forMs: number) {
+  constructor(name: UnaryCall | StreamRequest, request: unknown, forMs: number, queueMs: number) {
     this.#forMs = forMs;
+    this.#queueing = new Backoff(queueMs);
     this.#repeatable = isRepeatable(name, request);
     this.#reading = REQUESTS[name].repeat === 'free';
   }
@@ -76,7 +87,11 @@ class Attempts {
    * Counts a failure.
    * @returns How to retry, with the delay in milliseconds; undefined if the failure is final.
    */
-  failed(failure: VkmemError): { readonly tokenRefused: boolean; readonly waitMs: number } | undefined {
+  failed(failure: VkmemError): Retry | undefined {
+    if (failure.metadata.errno === 'EAGAIN') {
+      const waitMs = this.#queueing.next();
+      return waitMs === undefined ? undefined : { tokenRefused: false, queued: true, waitMs };
+    }
     this.backoff ??= new Backoff(this.#forMs);
     const tokenRefused = isTokenRefused(failure);
     if (!tokenRefused && failure.code !== 'UNAVAILABLE') return undefined;
@@ -91,7 +106,7 @@ class Attempts {
     }
     if (this.#sent >= MAX_ATTEMPTS || this.#lostAnswers >= MAX_LOST_ANSWERS) return undefined;
     const waitMs = this.backoff.next();
-    return waitMs === undefined || this.#forMs === 0 ? undefined : { tokenRefused, waitMs };
+    return waitMs === undefined || this.#forMs === 0 ? undefined : { tokenRefused, queued: false, waitMs };
   }
 
   /**
@@ -142,7 +157,7 @@ export class RetryingChannel {
     request: RequestDraft<M>,
     timeoutMs?: number,
   ): Promise<ResponseOf<M>> {
-    const attempts = new Attempts(name, request, this.#reconnectMs);
+    const attempts = new Attempts(name, request, this.#reconnectMs, timeoutMs ?? DEFAULT_TIMEOUT_MS);
     for (;;) {
       await this.#connected(attempts);
       attempts.beginIn(this.#sessionRef);
@@ -178,7 +193,7 @@ export class RetryingChannel {
     request: RequestDraft<M>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<ResponseOf<M>, void, undefined> {
-    const begin = () => new Attempts(name, request, this.#reconnectMs);
+    const begin = () => new Attempts(name, request, this.#reconnectMs, DEFAULT_TIMEOUT_MS);
     let attempts = begin();
     for (let begun = false; ; ) {
       await this.#connected(attempts, signal);
@@ -233,6 +248,10 @@ export class RetryingChannel {
     if (!(failure instanceof VkmemError) || this.#channel.closed) return false;
     const next = attempts.failed(failure);
     if (!next) return false;
+    if (next.queued) {
+      await pause(next.waitMs, [this.#closing.signal, signal]);
+      return true;
+    }
     const ref = this.#sessionRef;
     if (ref && !ref.away && ref.session.token === token) {
       // The end of the session's own connection may not have been detected yet.

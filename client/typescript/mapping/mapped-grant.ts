@@ -43,7 +43,12 @@ export interface Dropped {
   readonly held: boolean;
   /** The first failure to end the access to a dma-buf, if any. Everything was closed in any case. */
   readonly failure: unknown;
+  /** Resolves when the fds are closed. */
+  readonly closed: Promise<unknown>;
 }
+
+/** Closing fds of less is quicker than another thread. */
+const LARGE_BYTES = 1n << 20n;
 
 /**
  * A multiple of all page sizes of Linux on the supported machines (4, 16 and 64 KiB). Huge pages may be
@@ -55,17 +60,25 @@ const LARGEST_BUFFER = BigInt(constants.MAX_LENGTH);
 export class MappedGrant {
   readonly grants: readonly Grant[];
   readonly #fds: readonly OwnedFd[];
+  readonly #large: boolean;
   readonly #maps = new Set<MemoryMap>();
   readonly #onDrop: (mappedGrant: MappedGrant) => void;
   #dropped = false;
 
   /**
    * @param fds The fds of the grants, in the order of the grants; taken.
+   * @param size Of the allocation, in bytes.
    * @param onDrop Called once, by drop().
    */
-  constructor(grants: readonly Grant[], fds: readonly OwnedFd[], onDrop: (mappedGrant: MappedGrant) => void) {
+  constructor(
+    grants: readonly Grant[],
+    fds: readonly OwnedFd[],
+    size: bigint,
+    onDrop: (mappedGrant: MappedGrant) => void,
+  ) {
     this.grants = grants;
     this.#fds = fds;
+    this.#large = size >= LARGE_BYTES;
     this.#onDrop = onDrop;
   }
 
@@ -132,7 +145,7 @@ export class MappedGrant {
 
   /** Unmaps and closes everything, also after a failure. All views have length 0 afterwards. */
   drop(): Dropped {
-    if (this.#dropped) return { held: false, failure: undefined };
+    if (this.#dropped) return { held: false, failure: undefined, closed: Promise.resolve() };
     this.#dropped = true;
     let failure: unknown;
     for (const map of [...this.#maps]) {
@@ -142,9 +155,11 @@ export class MappedGrant {
         failure ??= unended;
       }
     }
+    // If they are the last ones, closing them frees the pages.
+    const closing = this.#large ? this.#fds.map((fd) => fd.closeLater()) : [];
     closeAll(this.#fds);
     this.#onDrop(this);
-    return { held: true, failure };
+    return { held: true, failure, closed: Promise.all(closing) };
   }
 
   /** The first grant of a kind, and its fd if it has one. */

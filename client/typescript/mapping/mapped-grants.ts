@@ -8,9 +8,12 @@ export class MappedGrants {
   /** The epoch of the session (Link) of each MappedGrant. */
   readonly #all = new Map<MappedGrant, object>();
 
-  /** @param fds The fds of the grants, in the order of the grants; taken. */
-  add(epoch: object, grants: readonly Grant[], fds: readonly OwnedFd[]): MappedGrant {
-    const mappedGrant = new MappedGrant(grants, fds, (dropped) => this.#all.delete(dropped));
+  /**
+   * @param fds The fds of the grants, in the order of the grants; taken.
+   * @param size Of the allocation, in bytes.
+   */
+  add(epoch: object, grants: readonly Grant[], fds: readonly OwnedFd[], size: bigint): MappedGrant {
+    const mappedGrant = new MappedGrant(grants, fds, size, (dropped) => this.#all.delete(dropped));
     this.#all.set(mappedGrant, epoch);
     return mappedGrant;
   }
@@ -25,10 +28,14 @@ export class MappedGrants {
 
   /**
    * Unmaps and closes everything, also after a failure.
-   * @returns The first drop that failed, if any.
+   * @returns As of one, with the first failure, if any.
    */
-  drop(): Dropped | undefined {
+  drop(): Dropped {
     const dropped = [...this.#all.keys()].map((mappedGrant) => mappedGrant.drop());
-    return dropped.find(({ failure }) => failure !== undefined);
+    return {
+      held: dropped.length > 0,
+      failure: dropped.find(({ failure }) => failure !== undefined)?.failure,
+      closed: Promise.all(dropped.map(({ closed }) => closed)),
+    };
   }
 }

@@ -71,8 +71,8 @@ export class Allocation {
   persisted = false;
   /** Whether the fd store has its fds, or they are on the way there. */
   stored = false;
-  /** Set once only the fd store holds it; resolves when the store has released it and its bytes are free. */
-  leavingStore: Promise<void> | undefined;
+  /** Set once only the daemon and the fd store hold it; resolves when both have closed its fds: its bytes are free. */
+  leaving: Promise<void> | undefined;
   readonly #fixed: ReturnType<typeof fixedPart>;
   #uses = 0;
   #idle: (() => void) | undefined;

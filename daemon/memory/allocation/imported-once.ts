@@ -20,13 +20,13 @@ import type { Registry } from './registry.js';
  */
 export function requireImportedOnce(registry: Registry, memory: DeviceMemory): Promise<void> | undefined {
   if (!memory.imported) return undefined;
-  const other = registry.all.find((each) => each.memory.sharesFile(memory));
+  const other = registry.importedFrom(memory);
   return other && refuse(memory, other.id);
 }
 
 async function refuse(memory: DeviceMemory, id: string): Promise<void> {
   await memory.freeDevice();
-  memory.closeHandles();
+  await memory.closeHandles();
   const reason = `Allocation ${id} already has the same open file; claim that one, or export another fd.`;
   throw new VkmemError('INVALID_HANDLE', reason, { allocation: id });
 }

@@ -8,8 +8,10 @@
 import { type AllocationRef, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
 import { nameKeyOf, parseScopedName, shownNameKey, type Tenant } from '../../policy/tenant.js';
+import type { DeviceMemory } from '../../vulkan/device.js';
 import type { Authority, Purpose } from '../authority.js';
 import type { Session } from '../session/session.js';
+import { SetIndex } from '../set-index.js';
 import { SortedList } from '../sorted-list.js';
 import { Allocation } from './allocation.js';
 
@@ -34,6 +36,9 @@ export class Registry {
   #liveFds = 0;
   /** All of them, live and draining. */
   readonly #listed = new SortedList<Position, Allocation>(byAge);
+  /** By the files that they were imported from (DeviceMemory.files). */
+  readonly #ofFile = new SetIndex<string, Allocation>();
+  readonly #filesOf = new WeakMap<Allocation, readonly string[]>();
   /** Live allocations that end with a session. */
   readonly #owned = new Map<Session, Set<Allocation>>();
   /** The tenants of lost allocations, by id and by name key; the oldest first. */
@@ -138,11 +143,22 @@ export class Registry {
     this.#draining.delete(allocation);
     this.#uncountFds(allocation);
     this.#listed.remove(allocation);
+    for (const file of this.#filesOf.get(allocation) ?? []) this.#ofFile.remove(file, allocation);
+  }
+
+  /** The allocation that was imported from the same open file description as the memory. */
+  importedFrom(memory: DeviceMemory): Allocation | undefined {
+    for (const file of memory.files) {
+      for (const other of this.#ofFile.of(file)) if (other.memory.sharesFile(memory)) return other;
+    }
+    return undefined;
   }
 
   #list(allocation: Allocation): void {
     this.#listed.add(allocation);
-    const { fds } = allocation.memory;
+    const { fds, files } = allocation.memory;
+    if (files.length > 0) this.#filesOf.set(allocation, files);
+    for (const file of files) this.#ofFile.add(file, allocation);
     this.#fdsOf.set(allocation, fds);
     this.#liveFds += fds;
   }
@@ -150,11 +166,6 @@ export class Registry {
   #uncountFds(allocation: Allocation): void {
     this.#liveFds -= this.#fdsOf.get(allocation) ?? 0;
     this.#fdsOf.delete(allocation);
-  }
-
-  /** The allocations that a caller may see, oldest first. */
-  visibleTo(identity: Identity): Allocation[] {
-    return this.all.filter((allocation) => this.#authority.may(identity, 'see', allocation.terms));
   }
 
   /**

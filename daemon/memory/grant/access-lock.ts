@@ -138,6 +138,13 @@ export class AccessLock {
     return writes + reads === 0 || writes + parting.rw === 0;
   }
 
+  /** Whether two holders exclude each other, as after inherit() while both hold the lock. */
+  excludes(one: Holder, other: Holder): boolean {
+    const [first, second] = [this.#held.get(one), this.#held.get(other)];
+    if (!first || !second) return false;
+    return this.mode === 'ONE_WRITER' ? first.rw > 0 && second.rw > 0 : first.rw + second.rw > 0;
+  }
+
   /** Refuses every waiting writer. */
   refuseWriters(fault: VkmemError): void {
     this.#refuse(

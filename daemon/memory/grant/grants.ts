@@ -8,7 +8,8 @@
  * decides what happens to an allocation's bytes when its last grant is dropped.
  */
 import { type AccessName, type Decoded, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { Shares } from '../../limits/shares.js';
+import { type Sharer, Shares } from '../../limits/shares.js';
+import { slices } from '../../limits/slices.js';
 import type { DeviceInfo } from '../../vulkan/device.js';
 import type { Allocation } from '../allocation/allocation.js';
 import type { AllocationEvents } from '../allocation/events.js';
@@ -19,7 +20,8 @@ import type { Session } from '../session/session.js';
 import type { LockRef } from './access-lock.js';
 import { lockNow } from './claim-queue.js';
 import { describeGrant } from './description.js';
-import type { GrantIndex, GrantRecord } from './record.js';
+import { type GrantIndex, Holding } from './holding.js';
+import type { GrantRecord } from './record.js';
 
 /**
  * Maximum number of grants of all tenants together. A grant costs the daemon less than 500 bytes until it is
@@ -47,7 +49,8 @@ export class Grants implements GrantIndex {
   readonly #events: AllocationEvents;
   // Weak maps, so that an index lasts as long as its session or allocation and is not remade for each grant.
   readonly #bySession = new WeakMap<Session, Map<bigint, GrantRecord>>();
-  readonly #byAllocation = new WeakMap<Allocation, Set<GrantRecord>>();
+  readonly #holdings = new WeakMap<Session, Map<Allocation, Holding>>();
+  readonly #byAllocation = new WeakMap<Allocation, Map<Session, Holding>>();
   readonly #count: Shares;
   readonly #ofKind = new Map<KindName, number>();
   #size = 0;
@@ -75,16 +78,33 @@ export class Grants implements GrantIndex {
     throw new VkmemError('NOT_FOUND', `The session has no grant ${id}.`);
   }
 
-  ofSession(session: Session): GrantRecord[] {
-    return [...(this.#bySession.get(session)?.values() ?? [])];
+  /** Not a copy: grants may be dropped while it is read. */
+  ofSession(session: Session): Iterable<GrantRecord> {
+    return this.#bySession.get(session)?.values() ?? [];
+  }
+
+  /** Not a copy either. */
+  holdingsOf(session: Session): Iterable<Holding> {
+    return this.#holdings.get(session)?.values() ?? [];
+  }
+
+  /** Not a copy either: what each session has of the allocation. */
+  holdersOf(allocation: Allocation): Iterable<Holding> {
+    return this.#byAllocation.get(allocation)?.values() ?? [];
+  }
+
+  /** Undefined if the session has no grant of the allocation. */
+  holding(session: Session, allocation: Allocation): Holding | undefined {
+    return this.#holdings.get(session)?.get(allocation);
+  }
+
+  /** The id of the newest grant; all later ones are higher. */
+  get lastId(): bigint {
+    return this.#nextId - 1n;
   }
 
   sizeOf(session: Session): number {
     return this.#bySession.get(session)?.size ?? 0;
-  }
-
-  ofAllocation(allocation: Allocation): GrantRecord[] {
-    return [...(this.#byAllocation.get(allocation) ?? [])];
   }
 
   /** The number of all grants of the kind. */
@@ -146,7 +166,7 @@ export class Grants implements GrantIndex {
           if (caller.gone()) throw callerGone();
           allocation.requireLive();
         }
-        for (const grant of made) grant.issued = true;
+        for (const grant of made) this.holding(session, allocation)?.issue(grant);
         if (this.#events.hasSubscribers) this.#publish(made);
         return described;
       });
@@ -170,10 +190,28 @@ export class Grants implements GrantIndex {
     this.#persistence.dropped(grant);
   }
 
-  /** Drops all of them in one persistence transaction. */
-  dropAll(grants: Iterable<GrantRecord>): void {
-    this.#persistence.together(() => {
-      for (const grant of grants) this.drop(grant);
+  /**
+   * Drops those of the grants that `which` selects, in slices with one persistence transaction each.
+   * @param emptied called after a slice, for each allocation of which no grant is left.
+   */
+  dropAll(
+    tenant: Sharer,
+    grants: Iterable<GrantRecord>,
+    emptied: (allocation: Allocation) => void = () => {},
+    which: (grant: GrantRecord) => boolean = () => true,
+  ): Promise<void> {
+    const touched = new Set<Allocation>();
+    const drop = (grant: GrantRecord) => {
+      if (!which(grant)) return;
+      this.drop(grant);
+      touched.add(grant.allocation);
+    };
+    return slices.run(tenant, grants, drop, {
+      around: (part) => this.#persistence.together(part),
+      after: () => {
+        for (const allocation of touched) if (allocation.grants === 0) emptied(allocation);
+        touched.clear();
+      },
     });
   }
 
@@ -226,19 +264,31 @@ export class Grants implements GrantIndex {
     const ofSession = this.#bySession.get(session);
     if (ofSession) ofSession.set(grant.id, grant);
     else this.#bySession.set(session, new Map([[grant.id, grant]]));
-    const ofAllocation = this.#byAllocation.get(allocation);
-    if (ofAllocation) ofAllocation.add(grant);
-    else this.#byAllocation.set(allocation, new Set([grant]));
+    (this.holding(session, allocation) ?? this.#newHolding(session, allocation)).add(grant);
     allocation.grants += 1;
     if (access === 'rw' && kind === 'MAPPABLE') allocation.publication?.writers.note(session.identity.pid);
     this.#ofKind.set(kind, this.sizeOfKind(kind) + 1);
     this.#size += 1;
   }
 
+  #newHolding(session: Session, allocation: Allocation): Holding {
+    const holding = new Holding(session, allocation);
+    const ofSession = this.#holdings.get(session) ?? new Map();
+    this.#holdings.set(session, ofSession.set(allocation, holding));
+    const ofAllocation = this.#byAllocation.get(allocation) ?? new Map();
+    this.#byAllocation.set(allocation, ofAllocation.set(session, holding));
+    return holding;
+  }
+
   #remove(grant: GrantRecord): void {
     const { session, allocation, kind } = grant;
     this.#bySession.get(session)?.delete(grant.id);
-    this.#byAllocation.get(allocation)?.delete(grant);
+    const holding = this.holding(session, allocation);
+    holding?.remove(grant);
+    if (holding?.grants.size === 0) {
+      this.#holdings.get(session)?.delete(allocation);
+      this.#byAllocation.get(allocation)?.delete(session);
+    }
     allocation.grants -= 1;
     this.#ofKind.set(kind, this.sizeOfKind(kind) - 1);
     this.#size -= 1;

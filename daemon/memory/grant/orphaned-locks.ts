@@ -14,19 +14,20 @@
  * with one pidfd.
  */
 import { type AccessName, DisposableStack, poll, VkmemError } from '@vkmemd/proto';
-import { sameTenant, type Tenant } from '../../policy/tenant.js';
+import type { Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
 import type { Session } from '../session/session.js';
+import { SetIndex } from '../set-index.js';
 import type { LockRef } from './access-lock.js';
-import type { GrantIndex } from './record.js';
+import type { GrantIndex } from './holding.js';
 
 const MAX_OF_USER = 64;
 const INTERVALS = { firstMs: 5, maxMs: 1000 };
 
-/** The locks that one ended session has of one allocation. */
+/** The lock of one allocation that one ended session has. */
 interface Orphan {
-  /** Empty while the locks are being reclaimed. */
-  locks: LockRef[];
+  /** Undefined while the lock is being reclaimed. */
+  lock: LockRef | undefined;
   readonly writes: boolean;
   /** Whether all its grants were memfds, whose holders the kernel reports. */
   readonly visible: boolean;
@@ -41,6 +42,10 @@ interface Entry {
 export class OrphanedLocks {
   readonly #grants: GrantIndex;
   readonly #entries = new Map<Session, Entry>();
+  // The sessions of #entries, found by what a request names.
+  readonly #ofTenant = new SetIndex<string, Session>();
+  readonly #ofPid = new SetIndex<number, Session>();
+  readonly #ofAllocation = new SetIndex<Allocation, Session>();
   readonly #onReleased: (session: Session) => void;
 
   /** @param onReleased called when the last lock of an ended session is released. */
@@ -56,8 +61,7 @@ export class OrphanedLocks {
 
   /** @throws VkmemError UNAVAILABLE if the tenant has MAX_OF_USER of them: it gets no further locks. */
   requireRoom(tenant: Tenant): void {
-    const mine = [...this.#entries.keys()].filter(({ identity }) => sameTenant(identity.tenant, tenant));
-    const ended = mine.length;
+    const ended = this.#ofTenant.of(tenant.key).size;
     if (ended < MAX_OF_USER) return;
     const reason = `${ended} ended sessions of tenant ${tenant.name} keep locks while their processes run.`;
     throw new VkmemError('UNAVAILABLE', reason);
@@ -71,15 +75,12 @@ export class OrphanedLocks {
   retain(session: Session): boolean {
     if (session.process?.exited) return false;
     const orphans = new Map<Allocation, Orphan>();
-    for (const { allocation, kind, access, lock, issued } of this.#grants.ofSession(session)) {
-      // No process received the fd of a grant that was not issued.
-      if (!lock || !issued || allocation.state !== 'LIVE') continue;
-      const { locks = [], writes = false, visible = true } = orphans.get(allocation) ?? {};
-      orphans.set(allocation, {
-        locks: [...locks, lock.retain()],
-        writes: writes || access === 'rw',
-        visible: visible && kind === 'MAPPABLE',
-      });
+    // No process received the fd of a grant that was not issued.
+    for (const { allocation, locked, lockedUnseen } of this.#grants.holdingsOf(session)) {
+      if (locked.rw + locked.ro === 0 || allocation.state !== 'LIVE') continue;
+      const writes = locked.rw > 0;
+      const lock = allocation.lock.inherit(session, session, writes ? 'rw' : 'ro');
+      orphans.set(allocation, { lock, writes, visible: lockedUnseen === 0 });
     }
     if (orphans.size === 0) return false;
     const released = () => this.#releaseAll(session);
@@ -87,6 +88,9 @@ export class OrphanedLocks {
       ? session.process.watch(released)
       : poll(INTERVALS, () => this.#look(session, orphans));
     this.#entries.set(session, { orphans, watch });
+    this.#ofTenant.add(session.identity.tenant.key, session);
+    this.#ofPid.add(session.process?.pid ?? 0, session);
+    for (const allocation of orphans.keys()) this.#ofAllocation.add(allocation, session);
     return true;
   }
 
@@ -101,10 +105,9 @@ export class OrphanedLocks {
     if (pid === 0) return undefined;
     const reclaimed = new DisposableStack();
     let any = false;
-    for (const [ended, { orphans }] of this.#entries) {
-      const had = orphans.get(allocation);
-      const same = ended.process?.pid === pid && !ended.process.exited;
-      if (!had || !same || had.locks.length === 0 || (had.writes && access === 'ro')) continue;
+    for (const ended of this.#ofPid.of(pid)) {
+      const had = this.#entries.get(ended)?.orphans.get(allocation);
+      if (!had?.lock || ended.process?.exited || (had.writes && access === 'ro')) continue;
       reclaimed.use(this.#reclaim(ended, session, allocation, had));
       any = true;
     }
@@ -114,15 +117,15 @@ export class OrphanedLocks {
   #reclaim(ended: Session, session: Session, allocation: Allocation, had: Orphan): Disposable {
     const least = had.writes ? 'rw' : 'ro';
     const lock = allocation.lock.inherit(ended, session, least);
-    for (const own of had.locks.splice(0)) own.release();
+    had.lock?.release();
+    had.lock = undefined;
     return {
       [Symbol.dispose]: () => {
-        const granted = [...this.#grants.ofAllocation(allocation)].some(
-          (grant) => grant.session === session && (!had.writes || grant.access === 'rw'),
-        );
+        const now = this.#grants.holding(session, allocation)?.locked ?? { rw: 0, ro: 0 };
+        const granted = now.rw > 0 || (!had.writes && now.ro > 0);
         const stays = this.#entries.get(ended)?.orphans.get(allocation) === had;
         if (granted) this.#release(ended, allocation);
-        else if (stays) had.locks = [allocation.lock.inherit(session, ended, least)];
+        else if (stays) had.lock = allocation.lock.inherit(session, ended, least);
         lock.release();
       },
     };
@@ -131,12 +134,12 @@ export class OrphanedLocks {
   /** The daemon stops, and the locks survive it: stops watching. */
   stopWatching(): void {
     for (const { watch } of this.#entries.values()) watch[Symbol.dispose]();
-    this.#entries.clear();
+    for (const session of [...this.#entries.keys()]) this.#remove(session);
   }
 
   /** The allocation ends: releases its orphaned locks. */
   release(allocation: Allocation): void {
-    for (const session of [...this.#entries.keys()]) this.#release(session, allocation);
+    for (const session of [...this.#ofAllocation.of(allocation)]) this.#release(session, allocation);
   }
 
   /** @returns whether the poll ends. */
@@ -151,15 +154,24 @@ export class OrphanedLocks {
     const orphans = this.#entries.get(session)?.orphans;
     const dropped = orphans?.get(allocation);
     orphans?.delete(allocation);
+    this.#ofAllocation.remove(allocation, session);
     if (orphans?.size === 0) this.#releaseAll(session);
-    for (const lock of dropped?.locks ?? []) lock.release();
+    dropped?.lock?.release();
   }
 
   #releaseAll(session: Session): void {
+    const entry = this.#remove(session);
+    entry?.watch[Symbol.dispose]();
+    for (const { lock } of entry?.orphans.values() ?? []) lock?.release();
+    if (entry) this.#onReleased(session);
+  }
+
+  #remove(session: Session): Entry | undefined {
     const entry = this.#entries.get(session);
     this.#entries.delete(session);
-    entry?.watch[Symbol.dispose]();
-    for (const { locks } of entry?.orphans.values() ?? []) for (const lock of locks) lock.release();
-    if (entry) this.#onReleased(session);
+    this.#ofTenant.remove(session.identity.tenant.key, session);
+    this.#ofPid.remove(session.process?.pid ?? 0, session);
+    for (const allocation of entry?.orphans.keys() ?? []) this.#ofAllocation.remove(allocation, session);
+    return entry;
   }
 }

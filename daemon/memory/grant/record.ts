@@ -20,9 +20,3 @@ export interface GrantRecord {
   /** Set by Grants when the grant has ended. */
   dropped: boolean;
 }
-
-/** Looks up grants. */
-export interface GrantIndex {
-  ofSession(session: Session): Iterable<GrantRecord>;
-  ofAllocation(allocation: Allocation): Iterable<GrantRecord>;
-}

@@ -178,12 +178,9 @@ export class IvshmemJoining {
     authority.requireConnect(identity);
     authority.requireKinds(identity, ['MAPPABLE']);
     if (authority.may(identity, 'use', allocation.terms)) return;
-    const granted = grants
-      .ofAllocation(allocation)
-      .some(
-        ({ session, kind, access }) =>
-          sameTenant(session.identity.tenant, identity.tenant) && kind === 'MAPPABLE' && access === 'rw',
-      );
+    const granted = [...grants.holdersOf(allocation)].some(
+      ({ session, writable }) => writable > 0 && sameTenant(session.identity.tenant, identity.tenant),
+    );
     if (granted) return;
     const reason = `User ${identity.uid} neither owns allocation ${allocation.id} nor has write access to it.`;
     throw new VkmemError('NOT_PERMITTED', reason);

@@ -28,8 +28,12 @@ export class SessionClosing {
     this.#with = collaborators;
   }
 
-  /** Closes a session that has not ended. @returns the allocations that it had grants of. */
-  close(session: Session): Set<Allocation> {
+  /**
+   * Closes a session that has not ended. It has ended when this returns; its grants are dropped in slices, and
+   * the promise resolves after the last one.
+   * @param emptied called for each allocation of which no grant is left.
+   */
+  async close(session: Session, emptied: (allocation: Allocation) => void): Promise<void> {
     const { sessions, sessionEvents, orphanedLocks, claimQueue, signals, grants, persistence } = this.#with;
     // First, while the session's process is still watched: the pidfd of a process without a watcher is
     // closed.
@@ -38,11 +42,8 @@ export class SessionClosing {
     if (sessionEvents.hasSubscribers) sessionEvents.publish({ event: 'ENDED', session });
     claimQueue.rejectOf(session);
     signals.endOf(session);
-    const dropped = grants.ofSession(session);
-    persistence.together(() => {
-      persistence.ended(session, leavesLocks);
-      for (const grant of dropped) grants.drop(grant);
-    });
-    return new Set(dropped.map(({ allocation }) => allocation));
+    // First, so that the next process restores none of its grants if this one is killed between two slices.
+    persistence.ended(session, leavesLocks);
+    await grants.dropAll(session.identity.tenant, grants.ofSession(session), emptied);
   }
 }

@@ -2,7 +2,9 @@
  * The lifecycle of sessions: how one begins, and what its end does to the memory that it owned or had grants
  * of.
  */
+import { slices } from '../../limits/slices.js';
 import type { Identity } from '../../policy/identity.js';
+import type { Allocation } from '../allocation/allocation.js';
 import type { Draining } from '../allocation/draining.js';
 import type { MadeOnce } from '../allocation/made-once.js';
 import type { Registry } from '../allocation/registry.js';
@@ -54,13 +56,18 @@ export class SessionLifecycle {
   async end(session: Session): Promise<void> {
     if (session.ended || this.#stopped) return;
     const { closing, registry, madeOnce, draining, reporter } = this.#with;
-    const held = closing.close(session);
-    for (const allocation of held) draining.settle(allocation);
-    const owned = [...registry.ownedBy(session)].map((allocation) => draining.free(allocation));
-    for (const end of await Promise.allSettled(owned)) {
-      if (end.status === 'rejected')
-        reporter.fault('an allocation of an ended session could not be freed', end.reason);
-    }
+    const frees: Promise<unknown>[] = [];
+    const free = (allocation: Allocation) => {
+      const freed = draining.free(allocation).catch((failure) => {
+        reporter.fault('an allocation of an ended session could not be freed', failure);
+      });
+      frees.push(freed);
+    };
+    await Promise.all([
+      closing.close(session, (allocation) => void draining.settle(allocation)),
+      slices.run(session.identity.tenant, [...registry.ownedBy(session)], free),
+    ]);
+    await Promise.all(frees);
     madeOnce.removeSession(session);
   }
 

@@ -11,7 +11,8 @@
  * entrusted to a process that does not use vkmemd (requests/entrust.ts) sleeps from the beginning.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { VkmemError } from '@vkmemd/proto';
+import { DisposableStack, VkmemError } from '@vkmemd/proto';
+import { type Sharer, Shares, type Whose } from '../../limits/shares.js';
 import type { Identity } from '../../policy/identity.js';
 import { sameTenant } from '../../policy/tenant.js';
 import type { Quota } from '../accounting/quotas.js';
@@ -41,6 +42,16 @@ export interface Sleeper {
   readonly beganAt: number;
   readonly process: ClientProcess | undefined;
   readonly entrusted: boolean;
+}
+
+/** @param whose which limit of the places is reached (Shares.take()). */
+export function tooManySessions(places: Shares, tenant: Sharer, whose: Whose): VkmemError {
+  const limit = whose === 'user' ? places.maxOf(tenant) : places.capacity;
+  const reason =
+    whose === 'user'
+      ? `The tenant has reached its fair-share limit of sessions (${limit}).`
+      : `The daemon has reached its limit of sessions (${limit}).`;
+  return new VkmemError('TOO_MANY_SESSIONS', reason, { limit: String(limit), whose });
 }
 
 export class Session {
@@ -74,17 +85,23 @@ export class Sessions {
   readonly #live = new Map<string, Session>();
   /** Sleeping sessions, by the hash of their token's secret. */
   readonly #asleep = new Map<string, Session>();
+  /** The keys of #asleep. */
+  readonly #hashes = new Map<Session, string>();
   /** All of them, by id. */
   readonly #listed = new SortedList<Pick<Session, 'id'>, Session>(({ id: one }, { id: other }) =>
     one < other ? -1 : Number(one > other),
   );
-  /** Each session's entry in its tenant's quota. */
+  /** Each session's entry in its tenant's quota, and its place. */
   readonly #leases = new Map<Session, Disposable>();
   readonly #quotas: SessionQuotas;
+  /** Of all sessions, however they began. */
+  readonly #places: Shares;
   #nextId = 1n;
 
-  constructor(quotas: SessionQuotas) {
+  /** @param max the maximum number of sessions; may change. */
+  constructor(quotas: SessionQuotas, max: () => number) {
     this.#quotas = quotas;
+    this.#places = new Shares(max);
     this.incarnation = randomBytes(8).toString('hex');
   }
 
@@ -97,14 +114,24 @@ export class Sessions {
     return this.#listed.toArray();
   }
 
+  byId(id: bigint): Session | undefined {
+    const [found] = this.#listed.after({ id: id - 1n }, 1);
+    return found?.id === id ? found : undefined;
+  }
+
   /** At most `max` sessions, by id, with ids after `id`; from the first if it is undefined. */
   after(id: bigint | undefined, max: number): Session[] {
     return this.#listed.after(id === undefined ? undefined : { id }, max);
   }
 
-  /** @throws VkmemError TOO_MANY_SESSIONS if the tenant has reached its limit. */
+  /** @throws VkmemError TOO_MANY_SESSIONS if the tenant, or the daemon, has reached its limit. */
   open(identity: Identity, clientName: string): Session {
-    const lease = this.#quotas.of(identity).take('sessions');
+    using undo = new DisposableStack();
+    undo.use(this.#quotas.of(identity).take('sessions'));
+    const place = this.#places.take(identity.tenant, 1);
+    if (typeof place === 'string') throw tooManySessions(this.#places, identity.tenant, place);
+    undo.use(place);
+    const lease = undo.move();
     const session = new Session(this.#nextId, identity, this.#newToken(), clientName);
     this.#nextId += 1n;
     this.#live.set(session.token, session);
@@ -128,8 +155,12 @@ export class Sessions {
     session.entrusted = entrusted;
     this.skipIds(id);
     this.#asleep.set(hash, session);
+    this.#hashes.set(session, hash);
     this.#listed.add(session);
-    this.#leases.set(session, this.#quotas.of(identity).count('sessions'));
+    const lease = new DisposableStack();
+    lease.use(this.#quotas.of(identity).count('sessions'));
+    lease.use(this.#places.count(identity.tenant, 1));
+    this.#leases.set(session, lease);
     return session;
   }
 
@@ -145,6 +176,7 @@ export class Sessions {
       return undefined;
     if (session.process?.exited) return undefined;
     this.#asleep.delete(hash);
+    this.#hashes.delete(session);
     session.token = `${this.incarnation}.${secretOf(token)}`;
     session.sleeping?.[Symbol.dispose]();
     session.sleeping = undefined;
@@ -162,9 +194,9 @@ export class Sessions {
     session.sleeping?.[Symbol.dispose]();
     this.#listed.remove(session);
     this.#live.delete(session.token);
-    for (const [hash, asleep] of session.token === '' ? this.#asleep : []) {
-      if (asleep === session) this.#asleep.delete(hash);
-    }
+    const hash = this.#hashes.get(session);
+    if (hash !== undefined && this.#asleep.get(hash) === session) this.#asleep.delete(hash);
+    this.#hashes.delete(session);
     this.#leases.get(session)?.[Symbol.dispose]();
     this.#leases.delete(session);
   }

@@ -5,6 +5,7 @@
  * described once for all watchers. watcher.ts queues the events of each watcher, and ends a watcher that does
  * not read them. A watcher whose call named a session ends with that session.
  */
+import { setImmediate } from 'node:timers/promises';
 import {
   ACCESS_ON_WIRE,
   type Decoded,
@@ -15,21 +16,22 @@ import {
 } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
 import type { AllocationEvent, AllocationEvents } from '../allocation/events.js';
-import type { Registry } from '../allocation/registry.js';
 import type { Authority } from '../authority.js';
 import { onEvent } from '../event-channel.js';
 import type { Caller } from '../session/caller.js';
 import type { SessionEvents } from '../session/events.js';
 import type { Session } from '../session/session.js';
-import { type WatchEvent, Watcher, WatchingUser } from './watcher.js';
+import { type Listed, type WatchEvent, Watcher, WatchingUser } from './watcher.js';
 
 type Message = Decoded<'WatchAllocationsResponse'>;
 
 const MAX_WATCHERS = 64;
+/** Existing allocations that are looked at in one turn of the event loop: less than a millisecond. */
+const SLICE = 256;
 
 interface Collaborators {
   readonly authority: Pick<Authority, 'may'>;
-  readonly registry: Pick<Registry, 'visibleTo'>;
+  readonly registry: Listed;
   readonly allocationEvents: AllocationEvents;
   readonly sessionEvents: SessionEvents;
 }
@@ -71,20 +73,22 @@ export class AllocationWatch {
   async #next(watcher: Watcher, signal: AbortSignal): Promise<WatchEvent> {
     for (;;) {
       signal.throwIfAborted();
-      const next = this.#existing(watcher) ?? watcher.nextEvent();
+      const next = this.#existing(watcher) ?? (watcher.behind ? undefined : watcher.nextEvent());
       if (next) return next;
-      await watcher.woken();
+      await (watcher.behind ? setImmediate() : watcher.woken());
     }
   }
 
+  /** The next existing allocation that the watcher may see, if one is found in this turn of the event loop. */
   #existing(watcher: Watcher): WatchEvent | undefined {
-    for (;;) {
+    for (let looked = 0; looked < SLICE; looked += 1) {
       const allocation = watcher.nextExisting();
       if (!allocation) return undefined;
       if (this.#sees(watcher, allocation)) {
         return describe({ event: 'CREATED', at: Date.now(), allocation });
       }
     }
+    return undefined;
   }
 
   #add(caller: Caller, existing: boolean): Watcher {
@@ -97,8 +101,7 @@ export class AllocationWatch {
       );
     }
     if (session?.ended) throw sessionEnded();
-    const seen = existing ? this.#with.registry.visibleTo(identity) : [];
-    const watcher = new Watcher(caller, user, seen);
+    const watcher = new Watcher(caller, user, this.#with.registry, existing);
     this.#users.set(identity.tenant.key, user);
     user.watchers.add(watcher);
     this.#listening ??= this.#listen();
@@ -136,9 +139,7 @@ export class AllocationWatch {
     let described: WatchEvent | undefined;
     for (const { watchers } of this.#users.values()) {
       for (const watcher of watchers) {
-        if (watcher.awaits(allocation)) {
-          if (event.event === 'FREED') watcher.skip(allocation);
-        } else if (this.#sees(watcher, allocation)) {
+        if (!watcher.awaits(allocation) && this.#sees(watcher, allocation)) {
           described ??= describe(event);
           watcher.push(described);
         }

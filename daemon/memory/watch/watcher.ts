@@ -6,14 +6,15 @@
  * limit, beyond which the one that is furthest behind ends. A client can then watch again, and gets the
  * existing allocations.
  *
- * Allocations that existed when the watch began are not queued: the watcher holds references, and each
- * allocation is described when its turn comes. Events of such an allocation before its turn are not sent,
- * since its description includes them. If it was freed before its turn, it is skipped. From its CREATED on,
- * every event follows.
+ * Allocations that existed when the watch began are not queued: the watcher reads them one by one from the list
+ * of all, up to the one that was its last, and each is described when its turn comes. Events of such an
+ * allocation before its turn are not sent, since its description includes them. If it was freed before its turn,
+ * it is in the list no more. From its CREATED on, every event follows.
  */
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
 import type { Allocation } from '../allocation/allocation.js';
+import { byAge, type Position, type Registry } from '../allocation/registry.js';
 import type { Caller } from '../session/caller.js';
 import type { Session } from '../session/session.js';
 
@@ -30,41 +31,57 @@ export class WatchingUser {
   waiting = 0;
 }
 
+/** Reads allocations in the order of their age. */
+export type Listed = Pick<Registry, 'after' | 'last'>;
+
+/** The allocations that existed when the watch began and have not been read yet: those after `read` up to `last`. */
+interface Existing {
+  read: Position | undefined;
+  readonly last: Position;
+}
+
 export class Watcher {
   readonly identity: Identity;
   readonly session: Session | undefined;
   readonly user: WatchingUser;
-  /** Allocations that existed when the watch began and have not been sent yet. */
-  readonly #existing: Set<Allocation>;
-  readonly #nextExisting: Iterator<Allocation>;
+  readonly #listed: Listed;
+  #existing: Existing | undefined;
   #waiting: WatchEvent[] = [];
   #fault: VkmemError | undefined;
   #wake: () => void = () => {};
 
-  constructor({ identity, session }: Caller, user: WatchingUser, existing: Iterable<Allocation>) {
+  /** @param existing whether allocations that exist now are read. */
+  constructor({ identity, session }: Caller, user: WatchingUser, listed: Listed, existing: boolean) {
     this.identity = identity;
     this.session = session;
     this.user = user;
-    this.#existing = new Set(existing);
-    this.#nextExisting = this.#existing.values();
+    this.#listed = listed;
+    const { last } = listed;
+    if (existing && last) this.#existing = { read: undefined, last: positionOf(last) };
   }
 
-  /** The next of the existing allocations; from now on its events follow. */
+  /** The next of the existing allocations; from now on its events follow. Undefined after the last one. */
   nextExisting(): Allocation | undefined {
-    const { done, value } = this.#nextExisting.next();
-    if (done) return undefined;
-    this.#existing.delete(value);
-    return value;
+    if (!this.#existing) return undefined;
+    const [next] = this.#listed.after(this.#existing.read, 1);
+    if (next && this.awaits(next)) {
+      this.#existing.read = positionOf(next);
+      return next;
+    }
+    this.#existing = undefined;
+    return undefined;
   }
 
-  /** Whether the allocation is still to be sent as an existing one: its events until then are not sent. */
+  /** Whether existing allocations are still to be read. */
+  get behind(): boolean {
+    return this.#existing !== undefined;
+  }
+
+  /** Whether the allocation is still to be read as an existing one: its events until then are not sent. */
   awaits(allocation: Allocation): boolean {
-    return this.#existing.has(allocation);
-  }
-
-  /** Skips an existing allocation that was freed. */
-  skip(allocation: Allocation): void {
-    this.#existing.delete(allocation);
+    if (!this.#existing) return false;
+    const { read, last } = this.#existing;
+    return byAge(allocation, last) <= 0 && !(read && byAge(allocation, read) <= 0);
   }
 
   /** Queues an event, or ends the watcher that is furthest behind. */
@@ -100,7 +117,7 @@ export class Watcher {
   clear(): void {
     this.user.waiting -= this.#waiting.length;
     this.#waiting = [];
-    this.#existing.clear();
+    this.#existing = undefined;
   }
 
   /** Resolves the promise of woken(). */
@@ -120,3 +137,6 @@ export class Watcher {
     this.end(new VkmemError('UNAVAILABLE', reason));
   }
 }
+
+/** Without the allocation, which may end meanwhile. */
+const positionOf = ({ createdAt, serial }: Position): Position => ({ createdAt, serial });

@@ -1,0 +1,68 @@
+/** The kernel's queue of connections is full (EAGAIN): clients wait for a place in it, as long as for an answer. */
+import { ControlClient, connect } from '@vkmemd/client';
+import { type OwnedFd, openSeqpacket, openStream, VkmemError } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import { requireNothing } from '../support/daemon.js';
+import { SocketManager } from '../systemd/socket-manager.js';
+
+/** Connects until the queue is full. */
+function fill(t: Test, open: () => OwnedFd): OwnedFd[] {
+  const made: OwnedFd[] = [];
+  t.teardown(() => {
+    for (const each of made) if (each.open) each.close();
+  });
+  for (;;) {
+    try {
+      made.push(open());
+    } catch (failure) {
+      if (failure instanceof VkmemError && failure.metadata.errno === 'EAGAIN') return made;
+      throw failure;
+    }
+  }
+}
+
+t.test('a client waits for a place in the queue', async (t) => {
+  t.setTimeout(120_000);
+  const manager = new SocketManager(t);
+  await manager.listening();
+  const { folder } = manager;
+  const waiting = [
+    ...fill(t, () => openSeqpacket(`${folder}/handoff.sock`)),
+    ...fill(t, () => openStream(`${folder}/control.sock`)),
+  ];
+  t.comment(`${waiting.length} connections wait`);
+  const full = { code: 'UNAVAILABLE', metadata: { errno: 'EAGAIN' } };
+  await t.rejects(connect({ runtimeDir: folder, timeoutMs: 300 }), {
+    ...full,
+    reason: /The queue of connections that wait for the daemon was full for 300 ms/,
+  });
+  const began = performance.now();
+  {
+    await using control = new ControlClient({ runtimeDir: folder, timeoutMs: 400 });
+    await t.rejects(control.budget(), { ...full, metadata: { errno: 'EAGAIN', outcome: 'not-done' } });
+  }
+  t.ok(performance.now() - began >= 300, 'a call does not fail at once');
+
+  const client = connect({ runtimeDir: folder, timeoutMs: 60_000 });
+  await using control = new ControlClient({ runtimeDir: folder, timeoutMs: 60_000 });
+  const budget = control.budget();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  for (const each of waiting) each.close();
+  await manager.start();
+  await (await client).close();
+  t.match(await budget, { counts: {} }, 'both are served once there is room');
+  await requireNothing(folder);
+  t.equal(await manager.stop(), 0);
+});
+
+t.test('the end of the client ends the wait', async (t) => {
+  const manager = new SocketManager(t);
+  await manager.listening();
+  fill(t, () => openStream(`${manager.folder}/control.sock`));
+  const control = new ControlClient({ runtimeDir: manager.folder, timeoutMs: 60_000 });
+  const call = control.budget();
+  const ended = t.rejects(call, { code: 'UNAVAILABLE' });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await control.close();
+  await ended;
+});
