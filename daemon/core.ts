@@ -4,8 +4,10 @@
  */
 import { FairScheduler, type SchedulerLimits } from './limits/fair-scheduler.js';
 import type { FdBudget } from './limits/fd-budget.js';
+import { HostMemory } from './limits/host-memory.js';
 import type { MappingBudget } from './limits/mapping-budget.js';
 import { Budget } from './memory/accounting/budget.js';
+import { type HostLimits, HostRoom } from './memory/accounting/host-room.js';
 import { Ledger } from './memory/accounting/ledger.js';
 import { Quotas } from './memory/accounting/quotas.js';
 import { BudgetReports } from './memory/accounting/report.js';
@@ -72,6 +74,8 @@ export interface CoreParts {
   readonly readPolicy: () => Promise<Policy>;
   readonly fds: FdBudget;
   readonly mappings: MappingBudget;
+  /** Default: the limits of this process. */
+  readonly hostMemory?: HostLimits | undefined;
   /** Persists what must outlive this process. Default: nothing is persisted. */
   readonly persistence?: Persistence | undefined;
   /** Creates the sockets of ivshmem servers. */
@@ -95,7 +99,8 @@ export function makeCore(parts: CoreParts) {
 
   const ledger = new Ledger(device.info.heaps.length);
   const quotas = new Quotas(device.info.heaps, ledger, authority, reporter);
-  const budget = new Budget(device, ledger, authority.thresholds, reporter, quotas);
+  const room = new HostRoom(parts.hostMemory ?? new HostMemory(), ledger, device.info);
+  const budget = new Budget(device, ledger, authority.thresholds, reporter, quotas, room);
   const registry = new Registry(authority);
   const madeOnce = new MadeOnce();
   const sessions = new Sessions(quotas, () => authority.policy.limits.sessions);

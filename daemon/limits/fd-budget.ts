@@ -69,12 +69,9 @@ export class FdBudget {
     this.inFlight = new InFlightFdsPool(max);
     this.#leasable = spare - this.inHand * MAX_MESSAGE_FDS;
     this.#shares = new Shares(() => this.#leasable - pendingCloses(), FEW);
-    this.newcomers = new Newcomers({
-      refusals: this.refusals,
-      lease: (user) => {
-        const lease = this.#shares.take(user, 1);
-        return typeof lease === 'string' ? undefined : lease;
-      },
+    this.newcomers = new Newcomers((user) => {
+      const lease = this.#shares.take(user, 1);
+      return typeof lease === 'string' ? undefined : lease;
     });
   }
 

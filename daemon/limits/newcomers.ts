@@ -4,30 +4,28 @@
  * connections only. While none waits, a connection is served at once.
  *
  * All are accepted as they come, since the kernel's backlog has no shares: if it is full, the kernel refuses the
- * connections of all users. A newcomer that waits has a lease of its fd. Of those without one, because all fds or the
- * user's share are leased, a few wait too, to be told so; the others are closed.
+ * connections of all users. A newcomer that waits has a lease of its fd. Of those without, because all fds or the
+ * user's share are leased, a few in each turn are served at once: they are refused with the reason. The others are
+ * closed.
  */
 import type { Arrivals } from '@vkmemd/proto';
 import type { Sharer } from './shares.js';
+import { TurnBudget } from './turn-budget.js';
 import { Turns } from './turns.js';
 
 /** Connections that are served in one turn of the event loop: about a millisecond. */
 const PER_TURN = 4;
-
-interface Collaborators {
-  /** Leases an fd; undefined if there is none for this user. */
-  lease(user: Sharer): Disposable | undefined;
-  /** The maximum number that wait without a lease. */
-  readonly refusals: number;
-}
+/** Connections that receive in one turn the reason why they are refused. */
+const REFUSED_PER_TURN = 8;
 
 export class Newcomers implements Arrivals {
-  readonly #with: Collaborators;
+  readonly #lease: (user: Sharer) => Disposable | undefined;
   readonly #turns = new Turns(PER_TURN);
-  #unleased = 0;
+  readonly #refused = new TurnBudget(REFUSED_PER_TURN);
 
-  constructor(collaborators: Collaborators) {
-    this.#with = collaborators;
+  /** @param lease Leases an fd; undefined if there is none for this user. */
+  constructor(lease: (user: Sharer) => Disposable | undefined) {
+    this.#lease = lease;
   }
 
   /** How many wait. */
@@ -38,23 +36,16 @@ export class Newcomers implements Arrivals {
   admit(uid: number, begin: () => void): boolean {
     // As tenantOfUid() has it: the lease is of the tenant that the connection will be of.
     const user = { key: `uid:${uid}`, name: String(uid) };
-    const lease = this.#with.lease(user) ?? this.#last();
-    if (!lease) return false;
+    const lease = this.#lease(user);
+    if (!lease) {
+      const receives = this.#refused.take();
+      if (receives) begin();
+      return receives;
+    }
     this.#turns.add(user, () => {
       lease[Symbol.dispose]();
       begin();
     });
     return true;
-  }
-
-  /** One of the few that wait without a lease. */
-  #last(): Disposable | undefined {
-    if (this.#unleased >= this.#with.refusals) return undefined;
-    this.#unleased += 1;
-    return {
-      [Symbol.dispose]: () => {
-        this.#unleased -= 1;
-      },
-    };
   }
 }

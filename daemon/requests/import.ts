@@ -38,7 +38,7 @@ export function importMemory({ authority, device, creation }: Collaborators): Ha
       }
       const { allocation, grants, fds } = await creation.create(caller, terms, async () => {
         const plan = await device.planImport(terms, fd);
-        return { plan, make: () => device.import(terms, plan, ownFile(fd, terms.source)) };
+        return { plan, exists: true, make: () => device.import(terms, plan, ownFile(fd, terms.source)) };
       });
       return { response: { allocation: allocation.describe(), grants }, fds };
     } finally {

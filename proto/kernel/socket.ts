@@ -65,7 +65,7 @@ export interface ListenOptions {
 export interface Arrivals {
   /**
    * @param uid of the peer.
-   * @param begin serves the connection; called at once or later.
+   * @param begin serves the connection; called once, now or later.
    * @returns false if the connection is to be closed; `begin` is not called then.
    */
   admit(uid: number, begin: () => void): boolean;

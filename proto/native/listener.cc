@@ -16,7 +16,7 @@ namespace vkmem {
 
 namespace {
 
-// Cheap each (about 5 us), since who waits is decided by its user (Listener in proto/kernel/socket.ts).
+// Each costs about 5 us: they wait for the turn of their user (Arrivals in proto/kernel/socket.ts).
 constexpr int kAcceptsPerWakeup = 256;
 constexpr uint64_t kRestMilliseconds = 50;
 // Linux 6.16. The oldest libc headers that the addon is built with do not have it.

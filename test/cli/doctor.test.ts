@@ -18,6 +18,7 @@ const CHECKS = [
   'handoff socket',
   'control socket',
   'device',
+  'memory left',
   'mappable memory',
   'round trip',
 ];
@@ -125,6 +126,6 @@ t.test('doctor distinguishes a missing socket from a missing daemon', async (t) 
   const result = parsed(ended);
   t.same(
     result.checks.map((check: { ok: boolean }) => check.ok),
-    [true, false, true, true, true, false],
+    [true, false, true, true, true, true, false],
   );
 });

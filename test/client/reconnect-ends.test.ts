@@ -68,22 +68,33 @@ t.test('a client with memory does not give up', (t) =>
   ),
 );
 
-t.test('a request that crashes the daemon each time is repeated with delays', (t) =>
-  staged(t, async (client, daemon) => {
-    let sent = 0;
-    daemon.deed = ({ body }) => {
-      if (body !== 'allocate') return 'answer';
-      sent += 1;
-      setImmediate(() => daemon.start());
-      return 'crash';
-    };
-    const memory = client.allocate({ size: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    t.ok(sent >= 2 && sent < 30, `sent ${sent} times in a second`);
-    daemon.deed = () => 'answer';
-    await (await memory).free();
-  }),
-);
+for (const body of ['allocate', 'claim'] as const) {
+  t.test(`${body}: a request that is under way at two deaths of the daemon is not sent a third time`, (t) =>
+    staged(t, async (client, daemon) => {
+      const own = await client.allocate({ size: 1 });
+      let sent = 0;
+      daemon.deed = (message) => {
+        if (message.body !== body) return 'answer';
+        sent += 1;
+        setImmediate(() => daemon.start());
+        return 'crash';
+      };
+      const asked = () => (body === 'allocate' ? client.allocate({ size: 1 }) : client.claim(own));
+      const metadata = { retryable: 'true', outcome: 'unknown', attempts: '2' };
+      await t.rejects(asked(), { code: 'UNAVAILABLE', metadata });
+      t.equal(sent, 2);
+      let crashes = 1;
+      daemon.deed = (message) => {
+        if (message.body !== body || crashes === 0) return 'answer';
+        crashes -= 1;
+        setImmediate(() => daemon.start());
+        return 'crash';
+      };
+      await (await asked()).free();
+      t.equal(crashes, 0, 'at one death it is sent again');
+    }),
+  );
+}
 
 t.test('with reconnectMs 0 the client does not reconnect', (t) =>
   staged(

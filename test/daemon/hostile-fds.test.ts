@@ -184,6 +184,7 @@ t.test(
     const datagrams = [GARBAGE, ...datagramsOf(IMPORT)];
     const client = await hostile(t, daemon, { file: 'lingering', datagrams, leave: true, count: MAX });
     if (!client) return;
+    await bystander.sees(t, MAX, 'all connections wait');
     await bystander.isServed(t);
     const late = new HandoffWire(daemon.runtimeDir);
     const welcome = late.ask({ hello: { protocolVersion: PROTOCOL_VERSION } });

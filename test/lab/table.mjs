@@ -63,6 +63,7 @@ export const CASES = [
     env: { VKMEMD_MATRIX_DRIVERS: 'lavapipe' },
   },
   { name: 'spine', group: STARTED, systems: NEWEST, steps: ['test/daemon/lifetime.test.ts'] },
+  { name: 'host-memory', group: STARTED, systems: NEWEST, steps: ['test/daemon/host-memory.test.ts'] },
   { name: 'rdma', group: STARTED, systems: NEWEST, steps: ['test/lab/rdma.test.ts'] },
   { name: 'rdma-namespaces', group: STARTED, systems: NEWEST, steps: ['test/lab/rdma-namespaces.test.ts'] },
 ];

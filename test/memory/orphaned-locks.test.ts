@@ -7,7 +7,6 @@ import t from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import { AccessLock } from 'vkmemd/dist/memory/grant/access-lock.js';
 import { ClaimQueue } from 'vkmemd/dist/memory/grant/claim-queue.js';
-import { Holding } from 'vkmemd/dist/memory/grant/holding.js';
 import { OrphanedLocks } from 'vkmemd/dist/memory/grant/orphaned-locks.js';
 import type { GrantRecord } from 'vkmemd/dist/memory/grant/record.js';
 import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
@@ -41,9 +40,15 @@ const grants = new Set<GrantRecord>();
 const ofSession = (session: Session) => [...grants].filter((grant) => grant.session === session);
 const index = {
   holding(session: Session, allocation: Allocation) {
-    const holding = new Holding(session, allocation);
-    for (const grant of ofSession(session)) if (grant.allocation === allocation) holding.add(grant);
-    return holding;
+    const own = ofSession(session).filter((grant) => grant.allocation === allocation);
+    const locked = { rw: 0, ro: 0 };
+    let lockedUnseen = 0;
+    for (const { lock, issued, access, kind } of own) {
+      if (!lock || !issued) continue;
+      locked[access] += 1;
+      if (kind !== 'MAPPABLE') lockedUnseen += 1;
+    }
+    return { session, allocation, grants: new Set(own), locked, lockedUnseen, writable: 0 };
   },
   holdingsOf: (session: Session) =>
     [...new Set(ofSession(session).map(({ allocation }) => allocation))].map((each) =>

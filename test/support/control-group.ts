@@ -3,7 +3,7 @@
  * machine's services.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { unitOf, unitOfPath } from 'vkmemd/dist/policy/unit.js';
@@ -38,3 +38,33 @@ export function controlGroup(t: Test): { folder: string; unit: string } | string
 
 /** Moves itself into the control group of the first argument, then executes the rest as a command. */
 export const MOVED = 'echo $$ >"$0/cgroup.procs" && exec "$@"';
+
+/** A control group below one with a limit of memory, and the file of that limit. */
+export interface LimitedGroup {
+  /** Processes are moved into it. */
+  readonly folder: string;
+  readonly limitFile: string;
+}
+
+/**
+ * Creates a control group whose parent, made for it too, limits memory; or says why none can be created.
+ * @param bytes The limit of the parent. The group itself has none.
+ */
+export function limitedGroup(t: Test, bytes: number): LimitedGroup | string {
+  const [mount, limit] = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes')
+    ? ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes']
+    : ['/sys/fs/cgroup', 'memory.max'];
+  const parent = join(mount, `vkmemd-test-${process.pid}`);
+  const folder = join(parent, 'daemon');
+  try {
+    mkdirSync(parent);
+    t.teardown(() => rmdirSync(parent));
+    writeFileSync(join(parent, limit), String(bytes));
+    if (limit === 'memory.max') writeFileSync(join(parent, 'cgroup.subtree_control'), '+memory');
+    mkdirSync(folder);
+    t.teardown(() => rmdirSync(folder));
+    return { folder, limitFile: join(parent, limit) };
+  } catch (failure) {
+    return String(failure);
+  }
+}

@@ -126,6 +126,6 @@ export async function readAny(device: Device, memory: DeviceMemory): Promise<Buf
 export async function dispose(...memories: DeviceMemory[]): Promise<void> {
   for (const memory of memories) {
     await memory.freeDevice();
-    memory.closeHandles();
+    await memory.closeHandles();
   }
 }

@@ -73,7 +73,11 @@ function budgetText({ heaps, counts }: BudgetReport): string {
   const guaranteed = heaps
     .filter((heap) => heap.guaranteedBytes > 0n)
     .map((heap) => `\nGuaranteed on heap ${heap.heapIndex}, not used: ${humanBytes(heap.guaranteedBytes)}`);
-  return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[counted, ...held].join(', ')}${guaranteed.join('')}`;
+  const limited = heaps
+    .filter(({ limitedBy }) => limitedBy !== '')
+    .map(({ heapIndex, limitedBy }) => `\nHeap ${heapIndex} is limited by ${limitedBy}`);
+  const notes = [...guaranteed, ...limited].join('');
+  return `${table(COLUMNS, heaps.map(heapRow))}\n\n${[counted, ...held].join(', ')}${notes}`;
 }
 
 /** Prints every report until SIGINT, or until standard output is closed. */

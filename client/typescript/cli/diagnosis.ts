@@ -7,7 +7,7 @@
 import { randomFillSync } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Device, VkmemError } from '@vkmemd/proto';
+import { type Device, type HeapBudget, humanBytes, VkmemError } from '@vkmemd/proto';
 import type { Client } from '../client.js';
 import { connect } from '../connect.js';
 import { findDaemon, type Place } from '../connection/discovery.js';
@@ -67,6 +67,9 @@ export async function diagnose(place: Place, control: ControlClient): Promise<Di
     const report = await check('control socket', START, () => askControl(control));
     const devices = report?.devices ?? [];
     const device = await check('device', LOG, async () => oneDevice(devices));
+    await check('memory left', 'Raise the limit that is named, or free memory (vkmemctl ls).', async () =>
+      memoryLeft(needed(report, 'control socket').heaps),
+    );
     await check(
       'mappable memory',
       'See the reason at MAPPABLE below; another driver may support it.',
@@ -117,13 +120,24 @@ async function greet(place: Place): Promise<Found<Client>> {
 
 async function askControl(
   control: ControlClient,
-): Promise<Found<{ devices: Device[]; deviceState: DeviceState }>> {
+): Promise<Found<{ devices: Device[]; heaps: readonly HeapBudget[]; deviceState: DeviceState }>> {
   const { devices, daemonVersion } = await control.devices();
   const { heaps, counts } = await control.budget();
   const budgetSource = heaps[0] ? short('BUDGET_SOURCE_', heaps[0].source) : null;
   const held = `${count(counts.sessions, 'session')}, ${count(counts.allocations, 'allocation')}`;
   const detail = `vkmemd ${daemonVersion} answered; ${held}`;
-  return [detail, { devices, deviceState: { budgetSource, deviceMemories: counts.deviceMemories } }];
+  return [detail, { devices, heaps, deviceState: { budgetSource, deviceMemories: counts.deviceMemories } }];
+}
+
+/** What can still be allocated, and which limit of the host leaves no more. */
+function memoryLeft(heaps: readonly HeapBudget[]): Found<undefined> {
+  const texts = heaps.map(({ heapIndex, availableBytes, limitedBy }) => {
+    const by = limitedBy === '' ? '' : `, limited by ${limitedBy}`;
+    return `heap ${heapIndex} has ${humanBytes(availableBytes)}${by}`;
+  });
+  if (heaps.some(({ availableBytes }) => availableBytes >= ROUND_TRIP_BYTES))
+    return [texts.join('; '), undefined];
+  throw new VkmemError('BUDGET_EXCEEDED', `${texts.join('; ')}.`);
 }
 
 function oneDevice([device]: readonly Device[]): Found<Device> {

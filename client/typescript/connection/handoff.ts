@@ -75,7 +75,7 @@ export class HandoffConnection implements Requester {
     fds: readonly OwnedFd[] = [],
   ): Promise<Answer<R>> {
     return new Promise<Answer<R>>((resolve, reject) => {
-      this.send({ request, fields, fds, attempts: 0, resolve, reject });
+      this.send({ request, fields, fds, attempts: 0, losses: 0, resolve, reject });
     });
   }
 
@@ -183,7 +183,7 @@ export class HandoffConnection implements Requester {
         closeAll(fds);
         resolve();
       };
-      this.send({ request, fields, fds: [], attempts: 0, resolve: done, reject: () => resolve() });
+      this.send({ request, fields, fds: [], attempts: 0, losses: 0, resolve: done, reject: () => resolve() });
     });
   }
 

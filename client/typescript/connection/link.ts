@@ -9,7 +9,7 @@
  * `reconnectMs`.
  *
  * If a connection is lost soon after it was opened and before any answer, the back-off continues from the one
- * before: a request that makes the daemon crash is not repeated without a delay.
+ * before: a request that makes the daemon crash is not repeated without a delay, and not a second time.
  *
  * Each session that is not restored begins a new epoch. A request that is bound to an epoch (bound()) is not
  * sent in another one, in which the same number may be the id of another grant.
@@ -193,6 +193,7 @@ export class Link implements Requester {
       return;
     }
     this.#connection.close(reason);
+    for (const pending of unanswered) if (pending.attempts > 0) pending.losses += 1;
     this.#backlog.addLost(unanswered.filter(isRetryable));
     for (const pending of unanswered) {
       if (!isRetryable(pending)) rejectPending(pending, unansweredError(pending, reason));

@@ -45,6 +45,8 @@ export interface Pending {
   readonly epoch?: object | undefined;
   /** How often the request was sent, on all connections. */
   attempts: number;
+  /** How many connections ended while it was under way: each time the daemon had ended, or restarted. */
+  losses: number;
   resolve(answer: Answer<never>): void;
   reject(reason: unknown): void;
 }

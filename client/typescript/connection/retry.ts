@@ -7,9 +7,11 @@
  * means that the first one succeeded; a Release, unless Hello did not report the grant, because the daemon
  * has then dropped it; a Publish by id.
  *
- * Not repeated: a Free or Publish by name, because the name may be that of another allocation by then; and a
- * Claim, because the daemon drops grants whose answer was lost, and the caller decides whether it still needs
- * the grant.
+ * A Claim is simply made again: Hello does not report the grants of the lost answer, so the daemon has dropped them.
+ * A ticket may have one use less then.
+ *
+ * Not repeated: a Free or Publish by name, because the name may be that of another allocation by then; and a request
+ * that was under way at MAX_LOSSES deaths of the daemon, because it may be what the daemon dies of.
  */
 import {
   type HandoffRequest,
@@ -37,16 +39,18 @@ export function isRepeatable(request: RequestName, fields: unknown): boolean {
     case 'by request_id':
       return Boolean(requestId);
     case 'by session':
-      if (request === 'Free' || request === 'Publish') return Boolean(allocation?.id);
-      return request !== 'Claim';
+      return request === 'Free' || request === 'Publish' ? Boolean(allocation?.id) : true;
     case 'never':
       return false;
   }
 }
 
+/** A request that was under way at so many deaths of the daemon is not sent again. */
+const MAX_LOSSES = 2;
+
 /** Whether the request may be sent in the restored session: it was never sent, or it can be repeated. */
-export const isRetryable = ({ attempts, request, fields }: Pending): boolean =>
-  attempts === 0 || isRepeatable(request, fields);
+export const isRetryable = ({ attempts, losses, request, fields }: Pending): boolean =>
+  attempts === 0 || (losses < MAX_LOSSES && isRepeatable(request, fields));
 
 /**
  * Whether a request is a Release of a grant that the daemon has dropped, because Hello did not report it.
@@ -106,6 +110,7 @@ export function pendingOf<R extends HandoffRequest>(
     fds,
     epoch,
     attempts: 0,
+    losses: 0,
     resolve: settle.resolve as Pending['resolve'],
     reject: (failure) => {
       if (request !== 'Free' || pending.attempts < 2 || !isNotFound(failure)) return settle.reject(failure);

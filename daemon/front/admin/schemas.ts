@@ -84,6 +84,7 @@ const HEAP_BUDGET = Type.Object(
     reservedBytes: Decimal,
     availableBytes: Decimal,
     guaranteedBytes: Decimal,
+    limitedBy: Type.String(),
   },
   closed,
 );

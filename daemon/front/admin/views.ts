@@ -61,6 +61,7 @@ export function budgetView({ heaps, counts }: Decoded<'GetBudgetResponse'>): sch
       reservedBytes: String(heap.reservedBytes),
       availableBytes: String(heap.availableBytes),
       guaranteedBytes: String(heap.guaranteedBytes),
+      limitedBy: heap.limitedBy,
     })),
     counts,
   };

@@ -14,12 +14,16 @@
  * than is guaranteed, other tenants get nothing, and tenants with a guarantee are served first come, first
  * served.
  *
+ * On a heap whose memory is the host's, the limits of the host count too (host-room.ts): a control group's limit
+ * may be far below what a driver reports.
+ *
  * Admission queries the driver first. Then it checks the tenant's quota and the heap, and charges, in one
  * synchronous step, so two requests can never be admitted for the same bytes. If the query fails, the request
  * fails with the query's error: no request is admitted on an estimate then. Inspection reports the estimate.
  */
 import { humanBytes, VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../../policy/tenant.js';
+import type { HostRoom } from './host-room.js';
 import type { Charge, Ledger } from './ledger.js';
 import { type Pressure, pressureOf, type Thresholds } from './pressure.js';
 
@@ -38,6 +42,8 @@ export interface HeapBudget {
   readonly available: bigint;
   /** Of the remaining bytes: reserved for tenants that do not use them yet. */
   readonly guaranteed: bigint;
+  /** The limit of the host that leaves less than the driver's budget; empty if none does. */
+  readonly limitedBy: string;
   readonly pressure: Pressure;
 }
 
@@ -64,6 +70,7 @@ export interface Payer {
 }
 
 const NO_GUARANTEES: Guarantees = { unused: () => 0n };
+const NO_HOST: Pick<HostRoom, 'of' | 'require'> = { of: () => undefined, require() {} };
 
 /** The part of the device that the budget uses. */
 export interface BudgetSource {
@@ -96,6 +103,7 @@ export class Budget {
   readonly #thresholds: Thresholds;
   readonly #events: BudgetEvents;
   readonly #guarantees: Guarantees;
+  readonly #host: Pick<HostRoom, 'of' | 'require'>;
   #failing = false;
 
   constructor(
@@ -104,12 +112,14 @@ export class Budget {
     thresholds: Thresholds,
     events: BudgetEvents,
     guarantees = NO_GUARANTEES,
+    host: Pick<HostRoom, 'of' | 'require'> = NO_HOST,
   ) {
     this.#device = device;
     this.#ledger = ledger;
     this.#thresholds = thresholds;
     this.#events = events;
     this.#guarantees = guarantees;
+    this.#host = host;
   }
 
   /**
@@ -131,10 +141,12 @@ export class Budget {
 
   /**
    * Charges `bytes` of a heap, or refuses.
+   * @param makes whether memory of the host is made for it.
    * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above the bytes available to
-   *   the tenant, QUOTA_EXCEEDED from the payer; the driver's error if it cannot be queried (DEVICE_LOST).
+   *   the tenant, QUOTA_EXCEEDED from the payer, DEVICE_OUT_OF_MEMORY above a limit of the host; the driver's error
+   *   if it cannot be queried (DEVICE_LOST).
    */
-  async admit(bytes: bigint, heap: number, payer: Payer): Promise<Charge> {
+  async admit(bytes: bigint, heap: number, payer: Payer, makes = true): Promise<Charge> {
     const size = this.#device.info.heaps[heap]?.size ?? 0n;
     if (bytes > size) {
       throw new VkmemError('SIZE_ABOVE_MAXIMUM', `${bytes} bytes were requested; heap ${heap} has ${size}.`, {
@@ -145,7 +157,8 @@ export class Budget {
     payer.require(bytes, heap);
     const sampled = (await this.#sample())[heap];
     payer.require(bytes, heap);
-    const account = this.#account(heap, sampled);
+    if (makes && bytes <= this.#account(heap, sampled, false).driverLeft) this.#host.require(bytes, heap);
+    const account = this.#account(heap, sampled, makes);
     const { own, all } = payer.unused(heap);
     const left = account.available + account.guaranteed;
     const guaranteed = smaller(all, left);
@@ -174,14 +187,22 @@ export class Budget {
     return before.map((then, index) => reported[index] && { ...reported[index], ...then });
   }
 
-  #account(heapIndex: number, sampled: Sample | undefined): HeapBudget {
+  /** @param ofHost whether the limits of the host count. */
+  #account(
+    heapIndex: number,
+    sampled: Sample | undefined,
+    ofHost = true,
+  ): HeapBudget & { readonly driverLeft: bigint } {
     const { live, draining, pending } = this.#ledger.heap(heapIndex);
     const size = this.#device.info.heaps[heapIndex]?.size ?? 0n;
     const driverBudget = sampled?.budget ?? (size * 4n) / 5n;
     const driverUsage = sampled?.usage ?? live;
     const limit = smaller(driverBudget, size);
     const foreign = sampled ? this.#foreign(heapIndex, sampled) : 0n;
-    const left = atLeastZero(limit - foreign - live - draining - pending);
+    const driverLeft = atLeastZero(limit - foreign - live - draining - pending);
+    const host = ofHost ? this.#host.of(heapIndex) : undefined;
+    const limited = host !== undefined && host.bytes < driverLeft;
+    const left = limited ? host.bytes : driverLeft;
     const guaranteed = smaller(this.#guarantees.unused(heapIndex), left);
     return {
       heapIndex,
@@ -194,7 +215,9 @@ export class Budget {
       pending,
       available: left - guaranteed,
       guaranteed,
-      pressure: pressureOf(left, limit, this.#thresholds),
+      driverLeft,
+      limitedBy: limited ? host.limit : '',
+      pressure: pressureOf(left, limited ? left + live + draining + pending : limit, this.#thresholds),
     };
   }
 

@@ -58,6 +58,7 @@ function describeHeap(heap: HeapBudget): Decoded<'HeapBudget'> {
     availableBytes: heap.available,
     pressure: `PRESSURE_${heap.pressure}`,
     guaranteedBytes: heap.guaranteed,
+    limitedBy: heap.limitedBy,
   };
 }
 

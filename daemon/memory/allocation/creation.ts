@@ -45,6 +45,8 @@ export interface WantedTerms {
 /** A plan, and the call that makes the memory of it. */
 export interface Source {
   readonly plan: MemoryPlan;
+  /** Whether its pages exist already: an import. */
+  readonly exists?: boolean;
   make(): Promise<DeviceMemory>;
 }
 
@@ -120,8 +122,10 @@ export class Creation {
     leases.use(fds.lease(terms.tenant, 1));
     leases.use(mappings.lease(terms.tenant));
     const source = await sourceOf();
-    const { size, heapIndex } = source.plan;
-    const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity));
+    const { size, heapIndex, hints } = source.plan;
+    // Huge pages are reserved in advance, outside of these limits.
+    const makes = !source.exists && !hints?.hugePage;
+    const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity), makes);
     undo.defer(() => charge.settle());
     charge.own(leases.move());
     const memory = await this.#counted(source);

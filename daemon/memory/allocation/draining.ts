@@ -110,7 +110,7 @@ export class Draining {
     if (!allocation.retired || allocation.leaving || this.#stopped) return false;
     this.#dropUnheld(allocation);
     if (allocation.held) return false;
-    // The store first: whoever closes the last fd frees the pages, which takes 130 ms for each GiB.
+    // The store first: closing the last fd frees the pages, which takes 130 ms for each GiB.
     const close = () => allocation.memory.closeHandles();
     const closed = this.#with.persistence.gone(allocation)?.then(close) ?? close();
     allocation.leaving = closed?.then(() => this.#settled(allocation));

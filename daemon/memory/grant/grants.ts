@@ -20,7 +20,7 @@ import type { Session } from '../session/session.js';
 import type { LockRef } from './access-lock.js';
 import { lockNow } from './claim-queue.js';
 import { describeGrant } from './description.js';
-import { type GrantIndex, Holding } from './holding.js';
+import type { GrantIndex, Holding } from './holding.js';
 import type { GrantRecord } from './record.js';
 
 /**
@@ -49,8 +49,8 @@ export class Grants implements GrantIndex {
   readonly #events: AllocationEvents;
   // Weak maps, so that an index lasts as long as its session or allocation and is not remade for each grant.
   readonly #bySession = new WeakMap<Session, Map<bigint, GrantRecord>>();
-  readonly #holdings = new WeakMap<Session, Map<Allocation, Holding>>();
-  readonly #byAllocation = new WeakMap<Allocation, Map<Session, Holding>>();
+  readonly #holdings = new WeakMap<Session, Map<Allocation, Kept>>();
+  readonly #byAllocation = new WeakMap<Allocation, Map<Session, Kept>>();
   readonly #count: Shares;
   readonly #ofKind = new Map<KindName, number>();
   #size = 0;
@@ -95,6 +95,10 @@ export class Grants implements GrantIndex {
 
   /** Undefined if the session has no grant of the allocation. */
   holding(session: Session, allocation: Allocation): Holding | undefined {
+    return this.#kept(session, allocation);
+  }
+
+  #kept(session: Session, allocation: Allocation): Kept | undefined {
     return this.#holdings.get(session)?.get(allocation);
   }
 
@@ -166,7 +170,7 @@ export class Grants implements GrantIndex {
           if (caller.gone()) throw callerGone();
           allocation.requireLive();
         }
-        for (const grant of made) this.holding(session, allocation)?.issue(grant);
+        for (const grant of made) this.#issued(grant);
         if (this.#events.hasSubscribers) this.#publish(made);
         return described;
       });
@@ -264,15 +268,26 @@ export class Grants implements GrantIndex {
     const ofSession = this.#bySession.get(session);
     if (ofSession) ofSession.set(grant.id, grant);
     else this.#bySession.set(session, new Map([[grant.id, grant]]));
-    (this.holding(session, allocation) ?? this.#newHolding(session, allocation)).add(grant);
+    const kept = this.#kept(session, allocation) ?? this.#newHolding(session, allocation);
+    kept.grants.add(grant);
+    kept.writable += writes(grant);
+    if (grant.issued) countLock(kept, grant, 1);
     allocation.grants += 1;
     if (access === 'rw' && kind === 'MAPPABLE') allocation.publication?.writers.note(session.identity.pid);
     this.#ofKind.set(kind, this.sizeOfKind(kind) + 1);
     this.#size += 1;
   }
 
-  #newHolding(session: Session, allocation: Allocation): Holding {
-    const holding = new Holding(session, allocation);
+  /** A grant is issued, unless it was dropped meanwhile. */
+  #issued(grant: GrantRecord): void {
+    grant.issued = true;
+    const kept = this.#kept(grant.session, grant.allocation);
+    if (kept?.grants.has(grant)) countLock(kept, grant, 1);
+  }
+
+  #newHolding(session: Session, allocation: Allocation): Kept {
+    const locked = { rw: 0, ro: 0 };
+    const holding: Kept = { session, allocation, grants: new Set(), locked, lockedUnseen: 0, writable: 0 };
     const ofSession = this.#holdings.get(session) ?? new Map();
     this.#holdings.set(session, ofSession.set(allocation, holding));
     const ofAllocation = this.#byAllocation.get(allocation) ?? new Map();
@@ -283,9 +298,12 @@ export class Grants implements GrantIndex {
   #remove(grant: GrantRecord): void {
     const { session, allocation, kind } = grant;
     this.#bySession.get(session)?.delete(grant.id);
-    const holding = this.holding(session, allocation);
-    holding?.remove(grant);
-    if (holding?.grants.size === 0) {
+    const kept = this.#kept(session, allocation);
+    if (kept?.grants.delete(grant)) {
+      kept.writable -= writes(grant);
+      if (grant.issued) countLock(kept, grant, -1);
+    }
+    if (kept?.grants.size === 0) {
       this.#holdings.get(session)?.delete(allocation);
       this.#byAllocation.get(allocation)?.delete(session);
     }
@@ -316,4 +334,21 @@ export class Grants implements GrantIndex {
     for (const grant of grants)
       this.#events.publish({ event: 'GRANTED', at: Date.now(), allocation: grant.allocation, grant });
   }
+}
+
+/** A holding as it changes here. */
+interface Kept extends Holding {
+  readonly grants: Set<GrantRecord>;
+  readonly locked: Record<AccessName, number>;
+  lockedUnseen: number;
+  writable: number;
+}
+
+const writes = ({ kind, access }: GrantRecord): number => Number(kind === 'MAPPABLE' && access === 'rw');
+
+/** Counts an issued grant that has a reference to the lock. */
+function countLock(kept: Kept, { lock, access, kind }: GrantRecord, change: 1 | -1): void {
+  if (!lock) return;
+  kept.locked[access] += change;
+  if (kind !== 'MAPPABLE') kept.lockedUnseen += change;
 }

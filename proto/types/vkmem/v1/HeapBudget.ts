@@ -34,6 +34,11 @@ export interface HeapBudget {
    * Bytes of reservations that their users have not used yet.
    */
   'guaranteedBytes'?: (number | string | Long);
+  /**
+   * The limit of the host that leaves less than the driver's budget: a file of a control group, RLIMIT_AS, or
+   * MemAvailable of /proc/meminfo. Empty if none does.
+   */
+  'limitedBy'?: (string);
 }
 
 export interface HeapBudget__Output {
@@ -66,4 +71,9 @@ export interface HeapBudget__Output {
    * Bytes of reservations that their users have not used yet.
    */
   'guaranteedBytes': (Long);
+  /**
+   * The limit of the host that leaves less than the driver's budget: a file of a control group, RLIMIT_AS, or
+   * MemAvailable of /proc/meminfo. Empty if none does.
+   */
+  'limitedBy': (string);
 }
