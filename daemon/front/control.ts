@@ -31,11 +31,10 @@ import { addReflection } from './reflection.js';
 
 /** Calls of one connection at a time; the core has the same limit. */
 const MAX_CONCURRENT_CALLS = 64;
-/**
- * A peer that does not answer a ping within this time, in milliseconds, is disconnected. So is one that does
- * not speak HTTP/2, or stops in the middle of it.
- */
-const KEEPALIVE_MS = 5000;
+/** A peer is pinged so often, in milliseconds, and disconnected if it does not answer within the other time. */
+const [KEEPALIVE_MS, ANSWER_MS] = [60_000, 20_000];
+/** The preface of HTTP/2, and the head of the SETTINGS frame that must follow it. */
+const PREFACE_BYTES = 24 + 9;
 const TRACE_METADATA = 'traceparent';
 
 type Call = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
@@ -60,7 +59,7 @@ export class ControlServer {
       'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
       'grpc.max_receive_message_length': MAX_CALL_BYTES,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
-      'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': ANSWER_MS,
       interceptors: [codedRefusals, this.#rates.interceptor],
     });
     const services = new Set(requestsOf('control').map(([, { service }]) => service as ServiceName));
@@ -73,13 +72,18 @@ export class ControlServer {
   /**
    * Serves a connection. grpc-js identifies a peer only by its socket's remote address, which a Unix socket
    * does not have, so the socket is given an artificial one.
+   * @param handshakeMs a peer that has not begun HTTP/2 by then is disconnected.
    */
-  serve(caller: bigint, tenant: string, socket: Socket): void {
+  serve(caller: bigint, tenant: string, socket: Socket, handshakeMs: number): void {
     const address = `caller-${caller}`;
     Object.defineProperty(socket, 'remoteAddress', { value: address });
     this.#callers.set(address, caller);
     const rate = this.#rates.begin(address, tenant);
+    const silent = setTimeout(() => {
+      if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
+    }, handshakeMs);
     socket.once('close', () => {
+      clearTimeout(silent);
       this.#callers.delete(address);
       rate[Symbol.dispose]();
     });

@@ -108,7 +108,7 @@ export class Front {
         this.#connections.delete(number);
         this.#calls.hangUp(number);
       });
-      if (plane === 'PLANE_CONTROL') this.#control.serve(number, tenant, socket);
+      if (plane === 'PLANE_CONTROL') this.#control.serve(number, tenant, socket, handshakeMs);
       else this.#admin.serve({ number, tcp: plane === 'PLANE_ADMIN_TCP' }, socket, handshakeMs);
     } catch (failure) {
       fd.close();
