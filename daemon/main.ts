@@ -1,7 +1,7 @@
 /**
  * vkmemd: arguments, signals and exit codes. The daemon itself is daemon.ts.
  */
-import { asVkmemError, CATALOGUE, setDumpable } from '@vkmemd/proto';
+import { asVkmemError, CATALOGUE, setDumpable, systemFault } from '@vkmemd/proto';
 import { startDaemon } from './daemon.js';
 import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from './exit-status.js';
 import { answerInquiry } from './inquiry.js';
@@ -26,7 +26,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 /** What went wrong, a line each: a policy may have several faults. */
 function faultsOf(failure: unknown): string[] {
-  const { code, reason, message, next } = asVkmemError(failure);
+  const { code, reason, message, next } = systemFault(failure) ?? asVkmemError(failure);
   if (failure instanceof PolicyError)
     return failure.findings.faults.map((at) => `${code}: ${findingText(at)}`);
   if (reason === '') return [`${code}: ${message}`];

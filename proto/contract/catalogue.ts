@@ -216,6 +216,11 @@ export const CATALOGUE = {
     'The ledger could not be written, and nothing was changed.',
     'Free space on the file system of the folder that the reason names, or ask the operator to; then try again.',
   ),
+  SYSTEM_CALL_FAILED: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'A system call of this process failed.',
+    'See the call, the file and the errno in the reason.',
+  ),
   RECORD_SET_ASIDE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'A record of the ledger could not be restored. It stays stored, with its file descriptors.',

@@ -6,7 +6,7 @@
  * code 69 (EX_UNAVAILABLE) if the daemon cannot be reached, otherwise 1. No command waits for a daemon that
  * is away: run it again.
  */
-import { VkmemError } from '@vkmemd/proto';
+import { systemFault, VkmemError } from '@vkmemd/proto';
 import { Command, Option } from 'commander';
 import type { Place } from '../connection/discovery.js';
 import { type ControlClient, connectControl } from '../control.js';
@@ -38,9 +38,14 @@ export function errorObject({ code, message, next }: VkmemError): object {
   return { code, message, next };
 }
 
-/** Returns an error of the catalogue. Any other failure is a defect and is thrown with its stack. */
+/**
+ * Returns an error of the catalogue; that of a failed system call is given one. Any other failure is a defect and is
+ * thrown with its stack.
+ */
 export function expected(failure: unknown): VkmemError {
   if (failure instanceof VkmemError) return failure;
+  const fault = systemFault(failure);
+  if (fault) return fault;
   throw failure;
 }
 
