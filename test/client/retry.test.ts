@@ -67,10 +67,15 @@ t.test('an allocate is repeated with its request id', async (t) => {
   t.ok(ids[0] && ids[0] === ids[1], 'the same id');
 });
 
+t.test('a claim is repeated, with a use less of its ticket', async (t) => {
+  const { client, seen } = await forgetful(t, ({ sequence }) => refusal(sequence, 'TICKET_INVALID'));
+  await t.rejects(client.claim({ ticket: 's'.repeat(43) }), { code: 'TICKET_INVALID' });
+  t.equal(seen.length, 2);
+});
+
 const NOT_REPEATED: [string, (client: Client) => Promise<unknown>][] = [
   ['a free by name', (client) => client.free({ name: 'frames' })],
   ['a publish by name', (client) => client.publish({ name: 'frames' })],
-  ['a claim', (client) => client.claim({ id: 'fake' })],
   ['a ticket', (client) => client.createTicket({ id: 'fake' })],
   ['a signal', (client) => client.signals.create()],
 ];
