@@ -29,6 +29,7 @@ import { RetryingChannel, type SessionRef, sessionRefFor } from './connection/re
 import type { FreeResult } from './memory.js';
 import { checkReconnect, checkRef, checkUint32, type Ref } from './request/arguments.js';
 import { allocateOrFind, nameToClaim, requireFit } from './request/if-exists.js';
+import { allPages } from './request/pages.js';
 import { checkUid, type Quota, type QuotaChange, type QuotaResult, setQuotaOn } from './request/quota.js';
 import {
   type AllocateOptions,
@@ -45,9 +46,6 @@ import {
   type TicketOptions,
 } from './request/tickets.js';
 import { type DaemonStatus, daemonStatus, refusalOver } from './status.js';
-
-/** Sessions in a page of ListSessions. */
-const SESSIONS_PAGE = 500;
 
 /** Options of connectControl(). */
 export interface ControlOptions extends Place {
@@ -155,7 +153,10 @@ export class ControlPolicy {
    * @throws VkmemError NOT_PERMITTED without the right to see others.
    */
   async listQuotas(): Promise<Quota[]> {
-    return (await this.#channel.call('ListQuotas', {}, this.#timeoutMs)).quotas;
+    return allPages(
+      (page) => this.#channel.call('ListQuotas', page, this.#timeoutMs),
+      ({ quotas }) => quotas,
+    );
   }
 
   /**
@@ -207,9 +208,12 @@ export class ControlIvshmem {
     return present((await this.#channel.call('ServeIvshmem', request)).server);
   }
 
-  /** Returns the offers of the allocations that the caller may see, oldest first. */
+  /** Returns the offers of the allocations that the caller may see, by the age of the allocation. */
   async list(): Promise<IvshmemServer[]> {
-    return (await this.#channel.call('ListIvshmem', {}, this.#timeoutMs)).servers;
+    return allPages(
+      (page) => this.#channel.call('ListIvshmem', page, this.#timeoutMs),
+      ({ servers }) => servers,
+    );
   }
 
   /**
@@ -302,7 +306,10 @@ export class ControlClient implements AsyncDisposable {
 
   /** Returns the allocations that the caller may see, live and draining, oldest first. */
   async list(): Promise<Allocation[]> {
-    return (await this.#channel.call('ListAllocations', {}, this.#timeoutMs)).allocations;
+    return allPages(
+      (page) => this.#channel.call('ListAllocations', page, this.#timeoutMs),
+      ({ allocations }) => allocations,
+    );
   }
 
   /**
@@ -374,20 +381,15 @@ export class ControlClient implements AsyncDisposable {
   }
 
   /**
-   * Returns all sessions, oldest first. They are requested in pages: one that begins or ends meanwhile may be
+   * Returns all sessions, oldest first. As all lists, it is requested in pages: what begins or ends meanwhile may be
    * missing. For operators.
    * @throws VkmemError NOT_PERMITTED, UNAVAILABLE.
    */
   async sessions(): Promise<SessionReport[]> {
-    const all: SessionReport[] = [];
-    let pageToken = '';
-    do {
-      const request = { pageSize: SESSIONS_PAGE, pageToken };
-      const page = await this.#channel.call('ListSessions', request, this.#timeoutMs);
-      all.push(...page.sessions);
-      pageToken = page.nextPageToken;
-    } while (pageToken !== '');
-    return all;
+    return allPages(
+      (page) => this.#channel.call('ListSessions', page, this.#timeoutMs),
+      ({ sessions }) => sessions,
+    );
   }
 
   /**
@@ -422,9 +424,15 @@ export class ControlClient implements AsyncDisposable {
     await this.#channel.call('RevokeTicket', revokeTicketRequest(id), this.#timeoutMs);
   }
 
-  /** Returns the tickets that the caller may revoke: those that it created, and those for its allocations. */
+  /**
+   * Returns the tickets that the caller may revoke: those that it created, and those for its allocations; those that
+   * expire first come first.
+   */
   async listTickets(): Promise<Ticket[]> {
-    return (await this.#channel.call('ListTickets', {}, this.#timeoutMs)).tickets;
+    return allPages(
+      (page) => this.#channel.call('ListTickets', page, this.#timeoutMs),
+      ({ tickets }) => tickets,
+    );
   }
 
   /**

@@ -45,7 +45,7 @@ const CALLS_PER_TURN = 8;
 /** Calls that wait for their turn: at the first number the link is not read, from the second it is again. */
 const WAITING = { pause: 64, resume: 16 };
 /** Maximum bytes of the answers of all calls that wait for credit; the front takes answers at once. */
-const MAX_UNTAKEN_BYTES = 64 * 1024 * 1024;
+const MAX_UNTAKEN_BYTES = 8 * 1024 * 1024;
 
 interface Collaborators {
   readonly authority: Authority;

@@ -26,6 +26,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { MAX_CALL_BYTES } from '../link/link.js';
 import type { CallMetadata, CoreCalls } from './core-calls.js';
 import { codedRefusals, grpcFault } from './grpc-faults.js';
+import { HeldBytes } from './held-bytes.js';
 import { OwnRates } from './own-rates.js';
 import { addReflection } from './reflection.js';
 
@@ -51,6 +52,7 @@ export class ControlServer {
   /** The number of each connection, by the address that its socket was given. */
   readonly #callers = new Map<string, bigint>();
   readonly #rates = new OwnRates();
+  readonly #held = new HeldBytes((address) => this.#rates.tenantOf(address));
 
   /** @param descriptorFiles each schema as an encoded google.protobuf.FileDescriptorProto. */
   constructor(core: CoreCalls, descriptorFiles: () => readonly Buffer[]) {
@@ -60,7 +62,7 @@ export class ControlServer {
       'grpc.max_receive_message_length': MAX_CALL_BYTES,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': ANSWER_MS,
-      interceptors: [codedRefusals, this.#rates.interceptor],
+      interceptors: [codedRefusals, this.#held.interceptor, this.#rates.interceptor],
     });
     const services = new Set(requestsOf('control').map(([, { service }]) => service as ServiceName));
     for (const service of services) this.#addService(service);

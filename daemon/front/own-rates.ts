@@ -31,6 +31,11 @@ export class OwnRates {
     });
   }
 
+  /** The key of the tenant of a connection. */
+  tenantOf(address: string): string | undefined {
+    return this.#tenants.get(address);
+  }
+
   /** Refuses messages beyond the rate. */
   readonly interceptor: ServerInterceptor = ({ path }, call) => {
     // Most calls: a wrapper would cost them some microseconds.

@@ -8,7 +8,8 @@
  *
  * Only the gate pauses and resumes the connection. Reading stops while the tenant has reached its limit per
  * tick, while the connection has used up its rate, while the maximum of requests is under way, and while the
- * client leaves so many answers unread that an answer with fds might find no room. What is not read waits in
+ * client leaves half of its socket unread, or a quarter with an answer with fds under way: so its answers find room
+ * there, and hardly any is queued in this process. What is not read waits in
  * the client's socket: nothing is lost, and the client is not notified. A paused connection does not report a
  * hang-up until it is resumed. Each of these reasons ends, and the exit of the client's process is reported
  * all the same.
@@ -45,7 +46,7 @@ type Reason = 'tick' | 'rate' | 'under way' | 'unread' | 'end';
 const LOOK_AT_CREDIT = { firstMs: 1, maxMs: 250 };
 
 /** The part of a connection that the gate uses. */
-export type GatedConnection = Pick<Connection, 'pause' | 'resume' | 'unreadFds' | 'crowded'>;
+export type GatedConnection = Pick<Connection, 'pause' | 'resume' | 'unreadFds' | 'crowded' | 'nearlyFull'>;
 
 /** A request under way. Dispose it once its answer is sent, or never will be. */
 export interface Entry extends Disposable {
@@ -233,9 +234,12 @@ export class Gate implements Disposable {
     if (this.#underWay === 0) this.#idle?.();
   }
 
-  /** Whether no more answers should be sent now, because they could use up the room of those with fds. */
+  /**
+   * Whether no more requests should be read now: their answers could use up the room of those with fds, or would be
+   * queued in this process.
+   */
   get #tight(): boolean {
-    return this.#fdsUnderWay > 0 && this.#connection.crowded;
+    return this.#fdsUnderWay > 0 ? this.#connection.crowded : this.#connection.nearlyFull;
   }
 
   #hasCredit(fds: number): boolean {

@@ -67,17 +67,18 @@ export class Shares {
    * Counts what exists already, even above every limit. Then take() fails until the sum is below the limit.
    */
   count(tenant: Sharer, count: number): Disposable {
-    this.#add(tenant, count);
+    this.change(tenant, count);
     let held = true;
     return {
       [Symbol.dispose]: () => {
-        if (held) this.#add(tenant, -count);
+        if (held) this.change(tenant, -count);
         held = false;
       },
     };
   }
 
-  #add(tenant: Sharer, count: number): void {
+  /** As count(), for what is not released in one piece. @param count negative for what is released. */
+  change(tenant: Sharer, count: number): void {
     this.#total += count;
     const sum = this.of(tenant) + count;
     if (sum > 0) this.#taken.set(tenant.key, sum);

@@ -53,8 +53,11 @@ export const sameTenant = (one: Tenant, other: Tenant): boolean => one.key === o
 /** The value of the wire's uid fields. */
 export const shownUid = ({ uid }: Tenant): number => uid ?? NO_UID;
 
+/** The position of a tenant in a list. */
+export type TenantPosition = Pick<Tenant, 'uid' | 'key'>;
+
 /** Orders tenants by uid; those that are not users come last, ordered by key. */
-export function byTenant(one: Tenant, other: Tenant): number {
+export function byTenant(one: TenantPosition, other: TenantPosition): number {
   if (one.uid !== other.uid) return (one.uid ?? NO_UID) - (other.uid ?? NO_UID);
   return one.key < other.key ? -1 : Number(one.key > other.key);
 }

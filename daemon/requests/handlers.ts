@@ -60,7 +60,10 @@ type Collaborators = Parameters<typeof allocate>[0] &
   Parameters<typeof joinIvshmem>[0] &
   Parameters<typeof listAllocations>[0] &
   Parameters<typeof listDevices>[0] &
+  Parameters<typeof listIvshmem>[0] &
+  Parameters<typeof listQuotas>[0] &
   Parameters<typeof listSessions>[0] &
+  Parameters<typeof listTickets>[0] &
   Parameters<typeof openSignal>[0] &
   Parameters<typeof publish>[0] &
   Parameters<typeof reloadPolicy>[0] &

@@ -1,41 +1,52 @@
 /** ListSessions: returns all sessions, by id, in pages. */
 import { type Decoded, timestamp } from '@vkmemd/proto';
+import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { Registry } from '../memory/allocation/registry.js';
 import type { Authority } from '../memory/authority.js';
 import type { Grants } from '../memory/grant/grants.js';
-import type { Session, Sessions } from '../memory/session/session.js';
+import { bySessionId, type Session, type SessionPosition, type Sessions } from '../memory/session/session.js';
 import { describeTenant } from '../policy/tenant.js';
 import { type Handler, reply } from './handler.js';
-import { parsePageSize, parsePageToken } from './parse-page.js';
-
-const DEFAULT_PAGE = 100;
-/** The id of the last session of the page before. */
-const TOKEN = /^(\d{1,19})$/;
+import { encodePage, type Order, parsePage, partsOfPage } from './page.js';
 
 interface Collaborators {
-  readonly authority: Authority;
-  readonly sessions: Pick<Sessions, 'after'>;
+  readonly authority: Pick<Authority, 'requireOperator'>;
+  readonly sessions: Pick<Sessions, 'after' | 'last'>;
   readonly registry: Pick<Registry, 'ownedBy'>;
   readonly grants: Pick<Grants, 'sizeOf'>;
+  readonly lists: FairScheduler;
 }
 
-/** @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT. */
+const SESSIONS: Order<SessionPosition> = {
+  compare: bySessionId,
+  token: /^(\d{1,19})$/,
+  tokenOf: ({ id }) => String(id),
+  positionOf: (id = '') => ({ id: BigInt(id) }),
+};
+
+/**
+ * @throws VkmemError NOT_PERMITTED unless the caller is an operator; INVALID_ARGUMENT; UNAVAILABLE if the caller is
+ *   gone, or has too many lists waiting.
+ */
 export function listSessions(collaborators: Collaborators): Handler<'ListSessions'> {
-  const { authority, sessions } = collaborators;
-  return ({ identity }, { pageSize, pageToken }) => {
-    authority.requireOperator(identity);
-    const size = parsePageSize(pageSize) ?? DEFAULT_PAGE;
-    const [last] = parsePageToken(pageToken, TOKEN) ?? [];
-    const found = sessions.after(last === undefined ? undefined : BigInt(last), size + 1);
-    const page = found.slice(0, size);
-    return reply({
-      sessions: page.map((session) => describe(session, collaborators)),
-      nextPageToken: found.length > size ? String(page.at(-1)?.id) : '',
-    });
+  const { authority, sessions, lists } = collaborators;
+  return async (caller, request) => {
+    authority.requireOperator(caller.identity);
+    const page = parsePage(request, SESSIONS);
+    const parts = partsOfPage(sessions, SESSIONS, caller, page, () => true);
+    return reply(
+      await encodePage(lists, caller, 'ListSessionsResponse', parts, ({ items, nextPageToken }) => ({
+        sessions: items.map((session) => describe(session, collaborators)),
+        nextPageToken,
+      })),
+    );
   };
 }
 
-function describe(session: Session, { registry, grants }: Collaborators): Decoded<'SessionInfo'> {
+function describe(
+  session: Session,
+  { registry, grants }: Pick<Collaborators, 'registry' | 'grants'>,
+): Decoded<'SessionInfo'> {
   const { id, identity, clientName, beganAt } = session;
   const owned = registry.ownedBy(session);
   let bytes = 0n;

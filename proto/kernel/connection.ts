@@ -131,7 +131,12 @@ export class Connection {
 
   /** Whether messages are queued, or more than a quarter of the socket's send buffer is unread. */
   get crowded(): boolean {
-    return this.#native.crowded();
+    return this.#native.crowded(4);
+  }
+
+  /** Whether messages are queued, or more than half of the socket's send buffer is unread. */
+  get nearlyFull(): boolean {
+    return this.#native.crowded(2);
   }
 
   /**

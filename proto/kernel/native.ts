@@ -65,7 +65,7 @@ export interface NativeConnection {
   keepAlive(keep: boolean): void;
   queuedMessages(): number;
   unreadFds(): number;
-  crowded(): boolean;
+  crowded(part: number): boolean;
 }
 
 export interface NativeFdStream {

@@ -60,7 +60,7 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   Napi::Value QueuedMessages(const Napi::CallbackInfo& info);
   // unreadFds(): fds that were sent and that the peer may not have received
   Napi::Value UnreadFds(const Napi::CallbackInfo& info);
-  // crowded(): whether messages are queued, or more than a quarter of the socket is unread
+  // crowded(part): whether messages are queued, or more than 1 / part of the socket is unread
   Napi::Value Crowded(const Napi::CallbackInfo& info);
 
   void OnReady(int events, bool broken) override;

@@ -141,7 +141,9 @@ Napi::Value Connection::UnreadFds(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Connection::Crowded(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), !outbox_.empty() || (socket_ && flight_.Crowded(socket_.get())));
+  REQUIRE_SIZE(part, 0);
+  REQUIRE_THAT(part > 0, "part", "a positive number");
+  return Napi::Boolean::New(info.Env(), !outbox_.empty() || (socket_ && flight_.Crowded(socket_.get(), part)));
 }
 
 Napi::Function Connection::Define(Napi::Env env) {

@@ -20,14 +20,14 @@ size_t Flight::UnreadFds(int socket_fd) {
   return fds_;
 }
 
-bool Flight::Crowded(int socket_fd) {
+bool Flight::Crowded(int socket_fd, size_t part) {
   if (capacity_ == 0) {
     int bytes = 0;
     socklen_t size = sizeof bytes;
     if (getsockopt(socket_fd, SOL_SOCKET, SO_SNDBUF, &bytes, &size) != 0 || bytes <= 0) return false;
     capacity_ = static_cast<size_t>(bytes);
   }
-  return UnreadBytes(socket_fd) > capacity_ / 4;
+  return UnreadBytes(socket_fd) > capacity_ / part;
 }
 
 // unreadBytes(socket fd borrowed): bytes that the kernel charges this socket for messages that are not read.

@@ -25,8 +25,8 @@ class Flight {
   void Sent(size_t fds) { fds_ += fds; }
   // The number of fds that were sent and that the other side may not have received.
   size_t UnreadFds(int socket_fd);
-  // Whether more than a quarter of the socket's send buffer is unread.
-  bool Crowded(int socket_fd);
+  // Whether more than 1 / part of the socket's send buffer is unread.
+  bool Crowded(int socket_fd, size_t part);
 
  private:
   size_t fds_ = 0;

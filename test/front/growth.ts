@@ -1,18 +1,20 @@
-/** A client that makes the front grow: requests that it declares, sends nearly in full, and never ends. */
+/**
+ * A client that makes the front grow: an operator's connections, of which it may have any number, each with calls that
+ * it never ends.
+ */
 
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CONTROL_SOCKET, MAX_MESSAGE_BYTES, serviceDefinition } from '@vkmemd/proto';
+import { CONTROL_SOCKET, serviceDefinition } from '@vkmemd/proto';
 
-/** gRPC buffers a request until its last byte. Both are what the front permits. */
-const REQUEST_BYTES = MAX_MESSAGE_BYTES;
-const STREAMS = 64;
+/** The front refuses more than few such calls; what they cost until then is the connection's. */
+const STREAMS = 8;
 
-/** Enough for the largest limit of its memory that tests set, and its default. */
-const MAX_CONNECTIONS = 100;
-const PAUSE_MS = 20;
+/** Enough for the largest limit of its memory that tests set. */
+const MAX_CONNECTIONS = 3000;
+const [AT_ONCE, PAUSE_MS] = [20, 20];
 const PATIENCE_MS = 30_000;
 
 /** Makes the front grow until it is lost. @returns ends the connections. @throws Error after `patienceMs`. */
@@ -30,12 +32,13 @@ export async function growUntil(
       end();
       throw new Error(`the front was not lost with ${ends.length} connections that make it grow`);
     }
-    if (ends.length < MAX_CONNECTIONS) ends.push(grow(runtimeDir));
+    for (let more = AT_ONCE; more > 0 && ends.length < MAX_CONNECTIONS; more -= 1)
+      ends.push(grow(runtimeDir));
   }
   return end;
 }
 
-/** One connection with requests of 4 MiB in all. @returns ends it. */
+/** One connection. @returns ends it. */
 function grow(runtimeDir: string): () => void {
   const session = connectHttp2('http://localhost', {
     createConnection: () => connect(join(runtimeDir, CONTROL_SOCKET)),
@@ -43,12 +46,6 @@ function grow(runtimeDir: string): () => void {
   session.on('error', () => {});
   const path = serviceDefinition('DeviceService').GetBudget?.path;
   const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
-  const message = Buffer.alloc(REQUEST_BYTES + 4);
-  message.writeUInt32BE(REQUEST_BYTES, 1);
-  for (let i = 0; i < STREAMS; i += 1) {
-    const stream = session.request(headers);
-    stream.on('error', () => {});
-    stream.write(message);
-  }
+  for (let i = 0; i < STREAMS; i += 1) session.request(headers).on('error', () => {});
   return () => session.destroy();
 }

@@ -190,7 +190,7 @@ export async function openPlace(t: Test, runtimeDir: string): Promise<Place & { 
     wire.close();
   };
   const control = new ControlWire(runtimeDir);
-  const bytes = encode('ListAllocationsResponse', await control.call('ListAllocations', {}));
+  const bytes = encode('ListAllocationsResponse', await control.call('ListAllocations', { pageSize: 500 }));
   control.close();
   t.ok(bytes.length > PART_BYTES, `the list has ${bytes.length} bytes`);
   return { t, runtimeDir, client, wire, large: large.id, close };

@@ -60,7 +60,7 @@ size_t Conversation::Queued() {
 // Compares the unread counts of the kernel with what the peer has received.
 void Conversation::AskWhatIsUnread() {
   const Napi::Value fds = connection_->UnreadFds({&env_, {}});
-  const Napi::Value crowded = connection_->Crowded({&env_, {}});
+  const Napi::Value crowded = connection_->Crowded({&env_, {Number(4)}});
   if (dropped_ || closed_ || state_ != State::kOpen) return;
   const auto said = static_cast<size_t>(static_cast<napi_value>(fds)->number);
   const size_t waiting = Queued();

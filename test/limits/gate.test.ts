@@ -31,6 +31,7 @@ const messageOf = (body: Body): Decoded<'ClientMessage'> =>
 class Client {
   unreadFds = 0;
   crowded = false;
+  nearlyFull = false;
   paused = false;
   resumed = 0;
   readonly pool = new InFlightFdsPool(64);
@@ -157,6 +158,22 @@ t.test('while the socket is full, no request starts whose answer would find no s
   client.crowded = false;
   await waits.ready;
   client.send(waits, 1);
+});
+
+t.test('a client is not read while half of its socket is unread', async (t) => {
+  const client = Client.greeted(t);
+  const [one, two] = [client.ask(0), client.ask(0)];
+  client.crowded = true;
+  one[Symbol.dispose]();
+  t.equal(client.paused, false, 'a quarter has room for answers without fds');
+  client.nearlyFull = true;
+  two[Symbol.dispose]();
+  t.equal(client.paused, true);
+  await sleep(20);
+  t.equal(client.paused, true);
+  client.nearlyFull = false;
+  await sleep(300);
+  t.equal(client.paused, false);
 });
 
 t.test('a paused client is read again after it has read, without another event', async (t) => {

@@ -5,10 +5,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
-import { byAge, type Position, type Registry } from 'vkmemd/dist/memory/allocation/registry.js';
+import { byAge, type Position } from 'vkmemd/dist/memory/allocation/registry.js';
 import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
 import { SortedList } from 'vkmemd/dist/memory/sorted-list.js';
-import { visibleParts } from 'vkmemd/dist/requests/list-allocations.js';
+import { ALLOCATIONS } from 'vkmemd/dist/requests/list-allocations.js';
+import { type Page, partsOfPage } from 'vkmemd/dist/requests/page.js';
 import { ControlWire } from '../support/control-wire.js';
 import { ANYBODY, assertNoLeaks, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
@@ -25,8 +26,6 @@ t.test('a list is built in parts', async (t) => {
   }));
   const list = new SortedList<Position, (typeof visible)[number]>(byAge);
   for (const each of visible) list.add(each);
-  const registry = { last: list.last, after: list.after.bind(list) } as unknown as Registry;
-  const listed = { registry, authority: { may: () => true } };
   const all = { size: Number.POSITIVE_INFINITY, after: undefined };
   let gone = false;
   const caller = { identity: { uid: 1 }, gone: () => gone } as unknown as Caller;
@@ -36,9 +35,11 @@ t.test('a list is built in parts', async (t) => {
   void (async () => {
     for (; sizes.length < 3; turns += 1) await setImmediate();
   })();
-  for await (const { allocations } of visibleParts(listed, caller, all)) {
-    sizes.push(allocations.length);
-    ids.push(...allocations.map(({ id }) => id));
+  const partsOf = (page: Page<Position>) =>
+    partsOfPage(list, ALLOCATIONS, caller, page, ({ charge }) => charge.state !== 'settled');
+  for await (const { items } of partsOf(all)) {
+    sizes.push(items.length);
+    ids.push(...items.map((item) => item.describe().id));
     const last = visible.at(-1);
     if (last) last.charge.state = 'settled';
   }
@@ -46,7 +47,7 @@ t.test('a list is built in parts', async (t) => {
   t.ok(sizes.length > 2 && Math.max(...sizes) < 100, `parts of ${sizes.join(', ')}`);
   t.strictSame(ids, [...Array(MANY - 1).keys()].map(String), 'without the one that ended meanwhile');
   gone = true;
-  await t.rejects(visibleParts(listed, caller, all).next(), { code: 'UNAVAILABLE' });
+  await t.rejects(partsOf(all).next(), { code: 'UNAVAILABLE' });
 });
 
 t.test('a sorted list finds the items after a position', async (t) => {
@@ -116,6 +117,7 @@ t.test('pages of allocations and of sessions', async (t) => {
   t.strictSame(await allocations(75), { all: ids, sizes: [75, 75] }, 'a full page may be the last');
   t.strictSame(await allocations(7), { all: ids, sizes: [...Array(21).fill(7), 3] });
   t.strictSame(await allocations(100_000), { all: ids, sizes: [MANY] }, 'a larger size is lowered');
+  t.strictSame(await allocations(0), { all: ids, sizes: [100, 50] }, 'without a size');
   const first = await control.call('ListAllocations', { pageSize: 3 });
   for (const id of ids.slice(0, 4)) await wire.ask({ free: { allocation: { id } } });
   const second = await control.call('ListAllocations', { pageSize: 1, pageToken: first.nextPageToken });
@@ -145,14 +147,81 @@ t.test('pages of allocations and of sessions', async (t) => {
       ...{ clientName: 'test', allocations: MANY - 4, bytes: BigInt(MANY - 4) * 4096n, grants: 0 },
     },
   );
-  for (const method of ['ListAllocations', 'ListSessions'] as const) {
+  for (const each of wires) each.close();
+  control.close();
+  await assertNoLeaks(t, runtimeDir);
+});
+
+t.test('pages of tickets, offers and quotas', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
+  const control = new ControlWire(runtimeDir);
+  const wire = await HandoffWire.open(runtimeDir);
+  const allocate = async () =>
+    (await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } })).message.allocate
+      ?.allocation?.id ?? '';
+  const [tickets, offers]: [string[], string[]] = [[], []];
+  for (let at = 0; at < 7; at += 1) {
+    const id = await allocate();
+    const made = await wire.ask({
+      createTicket: { allocation: { id }, validSeconds: 60 * (1 + ((at * 3) % 7)) },
+    });
+    tickets[(at * 3) % 7] = made.message.createTicket?.ticket?.id ?? '';
+    await control.call('ServeIvshmem', { allocation: { id }, vectors: 1 });
+    offers.push(id);
+  }
+  const ticketPages = (pageSize: number) =>
+    pagesOf(async (pageToken) => {
+      const answer = await control.call('ListTickets', { pageSize, pageToken });
+      return { ...answer, items: answer.tickets.map(({ id }) => id) };
+    });
+  t.strictSame(await ticketPages(3), { all: tickets, sizes: [3, 3, 1] }, 'those that expire first');
+  t.strictSame(await ticketPages(0), { all: tickets, sizes: [7] });
+  const offerPages = (pageSize: number) =>
+    pagesOf(async (pageToken) => {
+      const answer = await control.call('ListIvshmem', { pageSize, pageToken });
+      return { ...answer, items: answer.servers.map(({ allocationId }) => allocationId) };
+    });
+  t.strictSame(await offerPages(2), { all: offers, sizes: [2, 2, 2, 1] });
+  const { nextPageToken } = await control.call('ListIvshmem', { pageSize: 2 });
+  await control.call('StopIvshmem', { allocation: { id: offers[1] ?? '' } });
+  t.match((await control.call('ListIvshmem', { pageSize: 1, pageToken: nextPageToken })).servers, [
+    { allocationId: offers[2] },
+  ]);
+  const uids = [70_001, 70_002, 70_003];
+  for (const uid of uids) {
+    const { quota } = await control.call('GetQuota', { uid });
+    await control.call('SetQuota', { uid, expectedRevision: quota?.revision ?? 0n, tickets: 1 });
+  }
+  const quotas = await pagesOf(async (pageToken) => {
+    const answer = await control.call('ListQuotas', { pageSize: 2, pageToken });
+    return { ...answer, items: answer.quotas.map(({ uid }) => uid) };
+  });
+  t.strictSame(quotas, { all: [process.getuid?.(), ...uids], sizes: [2, 2] });
+  for (const uid of uids) {
+    const { quota } = await control.call('GetQuota', { uid });
+    await control.call('SetQuota', { uid, expectedRevision: quota?.revision ?? 0n, reset: true });
+  }
+  t.match(
+    (await control.call('ListQuotas', {})).quotas.map(({ uid }) => uid),
+    [process.getuid?.()],
+  );
+  wire.close();
+  control.close();
+  await assertNoLeaks(t, runtimeDir);
+});
+
+t.test('a page that no list has', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
+  const control = new ControlWire(runtimeDir);
+  const lists = ['ListAllocations', 'ListSessions', 'ListTickets', 'ListIvshmem', 'ListQuotas'] as const;
+  for (const method of lists) {
     const refused = { code: 'INVALID_ARGUMENT' };
     await t.rejects(control.call(method, { pageSize: -1 }), refused);
     for (const pageToken of ['x', '1.x', '-1', ' 1']) {
       await t.rejects(control.call(method, { pageToken }), refused, `${method} ${pageToken}`);
     }
+    t.match(await control.call(method, {}), { nextPageToken: '' });
   }
-  for (const each of wires) each.close();
   control.close();
   await assertNoLeaks(t, runtimeDir);
 });
@@ -167,7 +236,9 @@ t.test('a long list over gRPC', async (t) => {
     const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
     made.push(message.allocate?.allocation?.id ?? '');
   }
-  const lists = await Promise.all(Array.from({ length: 50 }, () => control.call('ListAllocations', {})));
+  const lists = await Promise.all(
+    Array.from({ length: 50 }, () => control.call('ListAllocations', { pageSize: MANY })),
+  );
   for (const { allocations } of lists) {
     t.strictSame(
       allocations.map(({ id }) => id),

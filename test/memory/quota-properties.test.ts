@@ -141,7 +141,7 @@ t.test('no sequence violates a limit or a reservation', async (t) => {
       await new Promise((resolve) => setImmediate(resolve));
       const { ledger, quotas, faults, budget } = scenario.host;
       if (!ledger.empty) throw new Error('the ledger is not empty');
-      const left = quotas.all.filter((quota) => !quota.idle);
+      const left = quotas.tenants.toArray().filter((tenant) => !quotas.ofTenant(tenant).idle);
       if (left.length > 0 || faults.length > 0) throw new Error(`${left.length} quotas, ${faults}`);
       const [heap] = await budget.heaps();
       if (heap?.available !== 800n || heap.guaranteed !== 200n) throw new Error('bytes are still reserved');

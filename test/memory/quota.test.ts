@@ -48,7 +48,7 @@ t.test("the policy's terms become numbers", async (t) => {
     metadata: { scope: 'user', limit: '0', used: '0' },
   });
   await settled();
-  t.strictSame(quotas.all, [], 'a tenant that has nothing is not recorded');
+  t.strictSame(quotas.tenants.toArray(), [], 'a tenant that has nothing is not recorded');
 });
 
 t.test('bytes and allocations are charged until they are freed', async (t) => {
@@ -124,10 +124,10 @@ t.test('a lease is released once, and nothing remains of a tenant that has ended
   t.match(host.quotas.of(ANN).describe(), { sessions: { used: 1 }, tickets: { used: 1 } });
   session[Symbol.dispose]();
   t.throws(() => session[Symbol.dispose](), /released twice/);
-  t.equal(host.quotas.all.length, 1);
+  t.equal(host.quotas.tenants.toArray().length, 1);
   const last = host.quotas.of(ANN);
   ticket[Symbol.dispose]();
-  t.strictSame([host.quotas.all, host.faults], [[], []]);
+  t.strictSame([host.quotas.tenants.toArray(), host.faults], [[], []]);
   t.throws(() => last.take('tickets'), /was used after it had been removed/, 'use after removal is reported');
 });
 
@@ -154,7 +154,7 @@ t.test('reading a quota changes nothing', async (t) => {
   });
   t.equal(host.quotas.ofTenant(plain.tenant).idle, true);
   t.throws(() => host.quotas.of(plain).require(SIZE, 0), { code: 'QUOTA_EXCEEDED' });
-  t.strictSame([host.quotas.all, await reserved()], [[], 0n], 'for a tenant that has nothing');
+  t.strictSame([host.quotas.tenants.toArray(), await reserved()], [[], 0n], 'for a tenant that has nothing');
   const session = host.quotas.of(plain).take('sessions');
   host.quotas.of(renderer).describe();
   t.match(host.quotas.ofTenant(plain.tenant).describe(), { sessions: { limit: 1024, used: 1 } });
@@ -165,7 +165,7 @@ t.test('reading a quota changes nothing', async (t) => {
   t.equal(await reserved(), 0n);
   for (const held of [session, ticket]) held[Symbol.dispose]();
   charge.settle();
-  t.strictSame([host.quotas.all, host.faults], [[], []]);
+  t.strictSame([host.quotas.tenants.toArray(), host.faults], [[], []]);
 });
 
 t.test('objects owned by a charge are disposed after it is removed from the accounts', async (t) => {

@@ -21,7 +21,7 @@ t.test('reserved bytes are not available to others', async (t) => {
     'its user has no session yet',
   );
   t.match(
-    host.quotas.all.map((quota) => quota.describe()),
+    host.quotas.tenants.toArray().map((tenant) => host.quotas.ofTenant(tenant).describe()),
     [{ uid: 101, heaps: [{ reservedBytes: 400n }] }],
   );
   await t.rejects(host.admit(BEN, 601n), { code: 'BUDGET_EXCEEDED', metadata: { available_bytes: '600' } });

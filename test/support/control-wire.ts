@@ -35,6 +35,9 @@ export interface Methods {
   GetQuota: ['PolicyService', 'GetQuotaRequest', 'GetQuotaResponse'];
   ListQuotas: ['PolicyService', 'ListQuotasRequest', 'ListQuotasResponse'];
   SetQuota: ['PolicyService', 'SetQuotaRequest', 'SetQuotaResponse'];
+  ServeIvshmem: ['IvshmemService', 'ServeIvshmemRequest', 'ServeIvshmemResponse'];
+  ListIvshmem: ['IvshmemService', 'ListIvshmemRequest', 'ListIvshmemResponse'];
+  StopIvshmem: ['IvshmemService', 'StopIvshmemRequest', 'StopIvshmemResponse'];
   ReloadPolicy: ['PolicyService', 'ReloadPolicyRequest', 'ReloadPolicyResponse'];
 }
 
@@ -46,6 +49,7 @@ const DEADLINE_MS = process.env.VKMEMD_LAB === undefined ? 30_000 : 300_000;
 const SERVICES = {
   ...serviceDefinition('MemoryService'),
   ...serviceDefinition('DeviceService'),
+  ...serviceDefinition('IvshmemService'),
   ...serviceDefinition('StatusService'),
   ...serviceDefinition('PolicyService'),
 };

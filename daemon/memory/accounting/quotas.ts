@@ -24,8 +24,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, humanBytes, VkmemError } from '@vkmemd/proto';
 import type { Identity } from '../../policy/identity.js';
 import type { Rights } from '../../policy/rights.js';
-import { byTenant, describeTenant, shownUid, type Tenant } from '../../policy/tenant.js';
+import { byTenant, describeTenant, shownUid, type Tenant, type TenantPosition } from '../../policy/tenant.js';
 import type { Authority } from '../authority.js';
+import { SortedList } from '../sorted-list.js';
 import type { BudgetEvents, Guarantees, Payer } from './budget.js';
 import { defaultRights, type NamedTenant, namedTenants } from './default-rights.js';
 import { type Ledger, usedBytes } from './ledger.js';
@@ -295,6 +296,9 @@ export class Quotas implements Guarantees {
   readonly #table: Table;
   readonly #terms = new WeakMap<Rights, Terms>();
   #named: ReadonlyMap<string, NamedTenant>;
+  /** The tenants of #entries and #named. */
+  readonly #tenants = new Map<string, Tenant>();
+  readonly #listed = new SortedList<TenantPosition, Tenant>(byTenant);
   /** The revision of new quotas. It only increases, so no revision is ever reused for other terms. */
   #revision = 1n;
   /** The revisions of tenants whose quota was changed and whose entry was removed. */
@@ -358,15 +362,11 @@ export class Quotas implements Guarantees {
   }
 
   /**
-   * The quotas of all tenants that have something, that SetQuota changed, or that the policy reserves
-   * something for; by uid.
+   * All tenants that have something, whose quota SetQuota changed, or that the policy reserves something for;
+   * by uid.
    */
-  get all(): Quota[] {
-    const tenants = new Map<string, Tenant>();
-    for (const { tenant } of [...this.#entries.values(), ...this.#named.values()]) {
-      tenants.set(tenant.key, tenant);
-    }
-    return [...tenants.values()].sort(byTenant).map((tenant) => this.ofTenant(tenant));
+  get tenants(): Pick<SortedList<TenantPosition, Tenant>, 'after' | 'last' | 'toArray'> {
+    return this.#listed;
   }
 
   /** Why a change is impossible; undefined if it is possible. */
@@ -398,6 +398,7 @@ export class Quotas implements Guarantees {
     const revision = known?.revision ?? this.#table.revisionOf(tenant);
     const entry = known ?? new Entry(tenant, this.#givenTo(tenant, peer), revision);
     this.#entries.set(tenant.key, entry);
+    this.#list(tenant);
     if (peer && entry.peer !== peer) {
       entry.peer = peer;
       entry.given = this.#givenTo(tenant, peer);
@@ -427,6 +428,7 @@ export class Quotas implements Guarantees {
     }
     entry.dropped = true;
     this.#entries.delete(tenant.key);
+    this.#unlistUnused(tenant);
     this.#sharers.delete(tenant.key);
     this.#reserveAbsent(tenant);
     if (revision > this.#revision) this.#past.set(tenant.key, revision);
@@ -459,7 +461,10 @@ export class Quotas implements Guarantees {
     for (const [key, revision] of this.#past) this.#past.set(key, revision + 1n);
     const gone = [...this.#named.values()].filter(({ tenant }) => !this.#entries.has(tenant.key));
     this.#reserveNamed();
-    for (const { tenant } of gone) this.#reserveAbsent(tenant);
+    for (const { tenant } of gone) {
+      this.#reserveAbsent(tenant);
+      this.#unlistUnused(tenant);
+    }
     for (const entry of this.#entries.values()) {
       const given = this.#givenTo(entry.tenant, entry.peer);
       if (!isDeepStrictEqual(given.terms, entry.given.terms)) entry.revision += 1n;
@@ -473,7 +478,21 @@ export class Quotas implements Guarantees {
     this.#named = namedTenants(policy, this.#sizes);
     this.#reservations.overcommit = policy.overcommit;
     for (const { tenant } of this.#named.values()) {
+      this.#list(tenant);
       if (!this.#entries.has(tenant.key)) this.#reserveAbsent(tenant);
     }
+  }
+
+  #list(tenant: Tenant): void {
+    if (this.#tenants.has(tenant.key)) return;
+    this.#tenants.set(tenant.key, tenant);
+    this.#listed.add(tenant);
+  }
+
+  #unlistUnused({ key }: Tenant): void {
+    const tenant = this.#tenants.get(key);
+    if (!tenant || this.#entries.has(key) || this.#named.has(key)) return;
+    this.#tenants.delete(key);
+    this.#listed.remove(tenant);
   }
 }

@@ -1,8 +1,10 @@
 /** All ivshmem servers, by their allocations. Their sockets belong to a plane, behind an interface. */
 import { DisposableStack, type OwnedFd, type PeerIdentity, VkmemError } from '@vkmemd/proto';
 import type { Allocation } from '../allocation/allocation.js';
+import { byAge, type Position } from '../allocation/registry.js';
 import type { Persistence } from '../persistence.js';
 import type { Session } from '../session/session.js';
+import { SortedList } from '../sorted-list.js';
 import { IvshmemServer, type PeerLink } from './server.js';
 
 /** The events of a link to a peer. */
@@ -43,10 +45,19 @@ export interface IvshmemSockets {
   pair(): [OwnedFd, OwnedFd];
 }
 
+/** The position of an offer in the list of all. */
+export interface OfferPosition {
+  readonly allocation: Position;
+}
+
 export class IvshmemServers {
   readonly sockets: IvshmemSockets;
   readonly #persistence: Persistence;
   readonly #servers = new Map<Allocation, IvshmemServer | 'pending'>();
+  /** Without the pending ones. */
+  readonly #listed = new SortedList<OfferPosition, IvshmemServer>((one, other) =>
+    byAge(one.allocation, other.allocation),
+  );
   #stopped: VkmemError | undefined;
 
   constructor(sockets: IvshmemSockets, persistence: Persistence) {
@@ -59,9 +70,18 @@ export class IvshmemServers {
     return this.#stopped;
   }
 
-  /** Oldest first. */
+  /** By the age of their allocations. */
   get all(): IvshmemServer[] {
-    return [...this.#servers.values()].filter((server) => server !== 'pending');
+    return this.#listed.toArray();
+  }
+
+  get last(): IvshmemServer | undefined {
+    return this.#listed.last;
+  }
+
+  /** At most `max` offers, by the age of their allocations, after a position; from the first if none. */
+  after(position: OfferPosition | undefined, max: number): IvshmemServer[] {
+    return this.#listed.after(position, max);
   }
 
   /** Number of connected peers of all servers. */
@@ -104,6 +124,7 @@ export class IvshmemServers {
       const file = undo.use(lease());
       server = await this.#listen(allocation, vectors, file, onConnection);
       this.#servers.set(allocation, server);
+      this.#listed.add(server);
       undo.move();
     } catch (failure) {
       this.#servers.delete(allocation);
@@ -141,6 +162,7 @@ export class IvshmemServers {
    */
   restore(server: IvshmemServer, socket: OwnedFd, onConnection: OnConnection): void {
     this.#servers.set(server.allocation, server);
+    this.#listed.add(server);
     this.sockets.serve(server, socket, onConnection);
   }
 
@@ -154,6 +176,7 @@ export class IvshmemServers {
       ),
     );
     this.#servers.delete(server.allocation);
+    this.#listed.remove(server);
     this.#persistence.ivshmem.unserved(server);
     this.sockets.unserve(server);
     for (const { link } of server.peers) link.hangUp();

@@ -80,6 +80,12 @@ export class Session {
   }
 }
 
+/** The position of a session in the list of all. */
+export type SessionPosition = Pick<Session, 'id'>;
+
+export const bySessionId = ({ id: one }: SessionPosition, { id: other }: SessionPosition): number =>
+  one < other ? -1 : Number(one > other);
+
 export class Sessions {
   readonly incarnation: string;
   readonly #live = new Map<string, Session>();
@@ -88,9 +94,7 @@ export class Sessions {
   /** The keys of #asleep. */
   readonly #hashes = new Map<Session, string>();
   /** All of them, by id. */
-  readonly #listed = new SortedList<Pick<Session, 'id'>, Session>(({ id: one }, { id: other }) =>
-    one < other ? -1 : Number(one > other),
-  );
+  readonly #listed = new SortedList<SessionPosition, Session>(bySessionId);
   /** Each session's entry in its tenant's quota, and its place. */
   readonly #leases = new Map<Session, Disposable>();
   readonly #quotas: SessionQuotas;
@@ -119,9 +123,13 @@ export class Sessions {
     return found?.id === id ? found : undefined;
   }
 
-  /** At most `max` sessions, by id, with ids after `id`; from the first if it is undefined. */
-  after(id: bigint | undefined, max: number): Session[] {
-    return this.#listed.after(id === undefined ? undefined : { id }, max);
+  get last(): Session | undefined {
+    return this.#listed.last;
+  }
+
+  /** At most `max` sessions, by id, after a position; from the first if none. */
+  after(position: SessionPosition | undefined, max: number): Session[] {
+    return this.#listed.after(position, max);
   }
 
   /** @throws VkmemError TOO_MANY_SESSIONS if the tenant, or the daemon, has reached its limit. */

@@ -27,6 +27,7 @@ import {
 import type { Identity } from '../../policy/identity.js';
 import { shownUid, type Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
+import { SortedList } from '../sorted-list.js';
 import { FailedTicketAttempts } from './failed-attempts.js';
 
 /** Makes a secret recognisable in a log or a repository. */
@@ -201,6 +202,13 @@ interface Clocks {
 
 const CLOCKS: Clocks = { now: () => performance.now(), date: Date.now };
 
+/** The position of a ticket in the list of all. It is the same after a restart of the daemon. */
+export type TicketPosition = Pick<Ticket, 'expiryDate' | 'id'>;
+
+/** Orders positions: those that expire first. */
+export const byExpiry = (one: TicketPosition, other: TicketPosition): number =>
+  one.expiryDate - other.expiryDate || (one.id < other.id ? -1 : Number(one.id > other.id));
+
 /** A ticket, and its entry in the quota of its tenant. */
 interface Listed {
   readonly ticket: Ticket;
@@ -212,6 +220,8 @@ export class Tickets {
   readonly #byId = new Map<string, Listed>();
   readonly #byHash = new Map<string, Ticket>();
   readonly #byAllocation = new Map<Allocation, Set<Ticket>>();
+  /** All of them, by their expiry. */
+  readonly #listed = new SortedList<TicketPosition, Ticket>(byExpiry);
   readonly #attempts: FailedTicketAttempts;
   readonly #take: TakeFromQuota;
   readonly #journal: TicketJournal;
@@ -263,6 +273,7 @@ export class Tickets {
     const { allocation } = ticket.terms;
     this.#byId.set(ticket.id, { ticket, counted });
     this.#byHash.set(ticket.hash, ticket);
+    this.#listed.add(ticket);
     const siblings = this.#byAllocation.get(allocation) ?? new Set();
     this.#byAllocation.set(allocation, siblings.add(ticket));
     this.#lookAt(ticket.expiresAt);
@@ -305,10 +316,18 @@ export class Tickets {
     throw new VkmemError('TICKET_INVALID', '', wait > 0 ? { retry_after_ms: String(wait) } : {});
   }
 
-  /** The tickets that can be used now, oldest first. */
-  get usable(): Ticket[] {
-    const now = this.#now();
-    return [...this.#byId.values()].map(({ ticket }) => ticket).filter((ticket) => ticket.usable(now));
+  /** Whether the ticket can be used now. */
+  isUsable(ticket: Ticket): boolean {
+    return ticket.usable(this.#now());
+  }
+
+  get last(): Ticket | undefined {
+    return this.#listed.last;
+  }
+
+  /** At most `max` tickets, by their expiry, after a position; from the first if none. */
+  after(position: TicketPosition | undefined, max: number): Ticket[] {
+    return this.#listed.after(position, max);
   }
 
   byId(id: string): Ticket | undefined {
@@ -340,6 +359,7 @@ export class Tickets {
     if (!listed) return;
     this.#byId.delete(ticket.id);
     this.#byHash.delete(ticket.hash);
+    this.#listed.remove(ticket);
     const { allocation } = ticket.terms;
     const siblings = this.#byAllocation.get(allocation);
     siblings?.delete(ticket);

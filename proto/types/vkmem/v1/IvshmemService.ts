@@ -14,14 +14,16 @@ import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemR
  */
 export interface IvshmemServiceClient extends grpc.Client {
   /**
-   * Lists the offers of allocations that the caller may see, with the connected peers; oldest first.
+   * Lists the offers of allocations that the caller may see, with the connected peers, by the age of the allocation,
+   * in pages.
    */
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   ListIvshmem(argument: _vkmem_v1_ListIvshmemRequest, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Lists the offers of allocations that the caller may see, with the connected peers; oldest first.
+   * Lists the offers of allocations that the caller may see, with the connected peers, by the age of the allocation,
+   * in pages.
    */
   listIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
   listIvshmem(argument: _vkmem_v1_ListIvshmemRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListIvshmemResponse__Output>): grpc.ClientUnaryCall;
@@ -65,7 +67,8 @@ export interface IvshmemServiceClient extends grpc.Client {
  */
 export interface IvshmemServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * Lists the offers of allocations that the caller may see, with the connected peers; oldest first.
+   * Lists the offers of allocations that the caller may see, with the connected peers, by the age of the allocation,
+   * in pages.
    */
   ListIvshmem: grpc.handleUnaryCall<_vkmem_v1_ListIvshmemRequest__Output, _vkmem_v1_ListIvshmemResponse>;
   

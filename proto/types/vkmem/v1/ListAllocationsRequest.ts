@@ -3,7 +3,7 @@
 
 export interface ListAllocationsRequest {
   /**
-   * The maximum number of allocations in the answer; above 500 means 500. 0: all of them, in one answer.
+   * The maximum number of allocations in the answer; above 500 means 500. Default 100.
    */
   'pageSize'?: (number);
   /**
@@ -15,7 +15,7 @@ export interface ListAllocationsRequest {
 
 export interface ListAllocationsRequest__Output {
   /**
-   * The maximum number of allocations in the answer; above 500 means 500. 0: all of them, in one answer.
+   * The maximum number of allocations in the answer; above 500 means 500. Default 100.
    */
   'pageSize': (number);
   /**

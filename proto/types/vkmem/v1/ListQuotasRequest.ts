@@ -2,7 +2,23 @@
 
 
 export interface ListQuotasRequest {
+  /**
+   * The maximum number of quotas in the answer; above 500 means 500. Default 100.
+   */
+  'pageSize'?: (number);
+  /**
+   * next_page_token of the previous page; empty for the first.
+   */
+  'pageToken'?: (string);
 }
 
 export interface ListQuotasRequest__Output {
+  /**
+   * The maximum number of quotas in the answer; above 500 means 500. Default 100.
+   */
+  'pageSize': (number);
+  /**
+   * next_page_token of the previous page; empty for the first.
+   */
+  'pageToken': (string);
 }

@@ -4,8 +4,16 @@ import type { Quota as _vkmem_v1_Quota, Quota__Output as _vkmem_v1_Quota__Output
 
 export interface ListQuotasResponse {
   'quotas'?: (_vkmem_v1_Quota)[];
+  /**
+   * Empty on the last page.
+   */
+  'nextPageToken'?: (string);
 }
 
 export interface ListQuotasResponse__Output {
   'quotas': (_vkmem_v1_Quota__Output)[];
+  /**
+   * Empty on the last page.
+   */
+  'nextPageToken': (string);
 }

@@ -3,7 +3,7 @@
 
 export interface ListSessionsRequest {
   /**
-   * The maximum number of sessions in the answer; 0 means 100, above 500 means 500.
+   * The maximum number of sessions in the answer; above 500 means 500. Default 100.
    */
   'pageSize'?: (number);
   /**
@@ -14,7 +14,7 @@ export interface ListSessionsRequest {
 
 export interface ListSessionsRequest__Output {
   /**
-   * The maximum number of sessions in the answer; 0 means 100, above 500 means 500.
+   * The maximum number of sessions in the answer; above 500 means 500. Default 100.
    */
   'pageSize': (number);
   /**

@@ -88,14 +88,14 @@ export interface MemoryServiceClient extends grpc.Client {
   getAllocation(argument: _vkmem_v1_GetAllocationRequest, callback: grpc.requestCallback<_vkmem_v1_GetAllocationResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Lists the allocations that the caller may see, oldest first; in pages, if page_size is set.
+   * Lists the allocations that the caller may see, oldest first, in pages.
    */
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   ListAllocations(argument: _vkmem_v1_ListAllocationsRequest, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Lists the allocations that the caller may see, oldest first; in pages, if page_size is set.
+   * Lists the allocations that the caller may see, oldest first, in pages.
    */
   listAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   listAllocations(argument: _vkmem_v1_ListAllocationsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
@@ -103,14 +103,14 @@ export interface MemoryServiceClient extends grpc.Client {
   listAllocations(argument: _vkmem_v1_ListAllocationsRequest, callback: grpc.requestCallback<_vkmem_v1_ListAllocationsResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Lists the tickets that the caller may revoke.
+   * Lists the tickets that the caller may revoke, in pages. Those that expire first come first.
    */
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   ListTickets(argument: _vkmem_v1_ListTicketsRequest, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Lists the tickets that the caller may revoke.
+   * Lists the tickets that the caller may revoke, in pages. Those that expire first come first.
    */
   listTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
   listTickets(argument: _vkmem_v1_ListTicketsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListTicketsResponse__Output>): grpc.ClientUnaryCall;
@@ -200,12 +200,12 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
   GetAllocation: grpc.handleUnaryCall<_vkmem_v1_GetAllocationRequest__Output, _vkmem_v1_GetAllocationResponse>;
   
   /**
-   * Lists the allocations that the caller may see, oldest first; in pages, if page_size is set.
+   * Lists the allocations that the caller may see, oldest first, in pages.
    */
   ListAllocations: grpc.handleUnaryCall<_vkmem_v1_ListAllocationsRequest__Output, _vkmem_v1_ListAllocationsResponse>;
   
   /**
-   * Lists the tickets that the caller may revoke.
+   * Lists the tickets that the caller may revoke, in pages. Those that expire first come first.
    */
   ListTickets: grpc.handleUnaryCall<_vkmem_v1_ListTicketsRequest__Output, _vkmem_v1_ListTicketsResponse>;
   

@@ -32,14 +32,14 @@ export interface PolicyServiceClient extends grpc.Client {
   getQuota(argument: _vkmem_v1_GetQuotaRequest, callback: grpc.requestCallback<_vkmem_v1_GetQuotaResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Lists the quotas of all users that hold something or whose quota was set.
+   * Lists the quotas of all users that hold something or whose quota was set, by uid, in pages.
    */
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   ListQuotas(argument: _vkmem_v1_ListQuotasRequest, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Lists the quotas of all users that hold something or whose quota was set.
+   * Lists the quotas of all users that hold something or whose quota was set, by uid, in pages.
    */
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
   listQuotas(argument: _vkmem_v1_ListQuotasRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vkmem_v1_ListQuotasResponse__Output>): grpc.ClientUnaryCall;
@@ -91,7 +91,7 @@ export interface PolicyServiceHandlers extends grpc.UntypedServiceImplementation
   GetQuota: grpc.handleUnaryCall<_vkmem_v1_GetQuotaRequest__Output, _vkmem_v1_GetQuotaResponse>;
   
   /**
-   * Lists the quotas of all users that hold something or whose quota was set.
+   * Lists the quotas of all users that hold something or whose quota was set, by uid, in pages.
    */
   ListQuotas: grpc.handleUnaryCall<_vkmem_v1_ListQuotasRequest__Output, _vkmem_v1_ListQuotasResponse>;
   
