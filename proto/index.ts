@@ -35,6 +35,7 @@ export * from './contract/status.js';
 export * from './contract/system-fault.js';
 export * from './kernel/child.js';
 export * from './kernel/confine.js';
+export { connectError } from './kernel/connect-fault.js';
 export * from './kernel/datagram.js';
 export * from './kernel/datagram-queue.js';
 export * from './kernel/disposable-stack.js';

@@ -31,7 +31,7 @@ import type { PlaceOfSocket } from './connection/discovery.js';
 import type { HandoffConnection } from './connection/handoff.js';
 import type { InheritedAllocations } from './connection/inherited.js';
 import { Link, type LinkOptions } from './connection/link.js';
-import type { Answer, Requester } from './connection/request.js';
+import { type Answer, afterEnd, clientClosed, type Requester } from './connection/request.js';
 import type { ClientEvents, SessionInfo } from './connection/session.js';
 import {
   type BudgetReport,
@@ -68,8 +68,6 @@ import { IvshmemPeer } from './vm/ivshmem-peer.js';
 /** Added to the error if the control socket of an inherited session cannot be reached. */
 const UNSEEN =
   'The session was inherited, possibly without access to that socket; set controlSocket to its path';
-
-const clientClosed = (): VkmemError => new VkmemError('UNAVAILABLE', 'The client was closed.');
 
 /** The open signals and ivshmem peers of a client, which are closed with it. */
 class OpenEnds implements Disposable {
@@ -432,15 +430,16 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    */
   get control(): ControlClient {
     const { end } = this.#link;
-    if (end) throw new VkmemError('UNAVAILABLE', end.reason, {}, end);
+    if (end) throw afterEnd(end);
     return this.#control;
   }
 
   #memoryOf({ message, fds }: Answer<'Allocate' | 'Claim' | 'Import'>, created: boolean): Memory {
     const { allocation, grants } = message;
-    if (!allocation || this.#link.end) {
+    const { end } = this.#link;
+    if (!allocation || end) {
       closeAll(fds);
-      throw new VkmemError('UNAVAILABLE', this.#link.end?.reason);
+      throw end ? afterEnd(end) : new VkmemError('PROTOCOL_ERROR', 'The answer lacks the allocation.');
     }
     const handoff = this.#link.bound();
     const mappedGrant = this.#mappedGrants.add(handoff.epoch, grants, fds, allocation.sizeBytes);

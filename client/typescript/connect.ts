@@ -45,7 +45,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { expectUid } = options;
   if (inherited && expectUid !== undefined) requireInherited(inherited.socket, expectUid);
   const socket = inherited?.socket ?? (await openDaemon(path ?? '', expectUid, timeoutMs));
-  const handoff = new HandoffConnection(socket);
+  const handoff = new HandoffConnection(socket, path);
   const welcome = await greet(handoff, { clientName, resume: inherited !== undefined, timeoutMs });
   const linkOptions = { path, expectUid, clientName, reconnectMs, inherited: inherited !== undefined };
   const place = { ...options, handoffSocket: path ?? options.handoffSocket, reconnectMs };

@@ -42,9 +42,11 @@ export async function statusOverHandoff(
 ): Promise<DaemonStatus> {
   prepareHello();
   const { handoff: path } = findDaemon(place);
-  const handoff = new HandoffConnection(await openDaemon(path, place.expectUid, timeoutMs));
+  const handoff = new HandoffConnection(await openDaemon(path, place.expectUid, timeoutMs), path);
   const timer = setTimeout(() => {
-    handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not answer within ${timeoutMs} ms.`));
+    handoff.close(
+      new VkmemError('UNAVAILABLE', `${path}: the daemon did not answer within ${timeoutMs} ms.`),
+    );
   }, timeoutMs);
   try {
     return daemonStatus((await handoff.request('GetStatus', {})).message);

@@ -49,7 +49,9 @@ export function becomeProgram(
   } catch (error) {
     if (!isKernelError(error)) throw error;
     const { syscall, code } = error;
-    throw new VkmemError('INVALID_ARGUMENT', `${file}: ${error.message}.`, { syscall, errno: code }, error);
+    const reason = `${file}: ${error.message}.`;
+    const next = 'Check the name of the command, and whether this user may execute it.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { syscall, errno: code }, error, next);
   }
   throw new Error('execve() returned without an error.');
 }

@@ -10,18 +10,15 @@ const SHUT = "The socket is open to the daemon's user and group alone.";
 const OVERFLOW_GID = 65_534;
 
 /**
- * NOT_PERMITTED for a connection that failed with EACCES or EPERM.
- * @param what The failed call, as a sentence.
+ * Adds who may connect to the error of a connect() that failed with EACCES or EPERM.
+ * @param failure Of connectError(). Any other error is returned as it is.
  */
-export function socketShut(
-  path: string,
-  what: string,
-  metadata: Readonly<Record<string, string>>,
-  cause: unknown,
-): VkmemError {
+export function socketShut(path: string, failure: VkmemError): VkmemError {
+  const { code, reason, metadata, cause } = failure;
+  if (code !== 'NOT_PERMITTED' || metadata.syscall !== 'connect') return failure;
   const gid = groupOf(path);
   const [why, next] = gid === undefined ? noWay(path) : [SHUT, nextStep(gid)];
-  return new VkmemError('NOT_PERMITTED', `${what} ${why}`, { ...metadata }, cause, next);
+  return new VkmemError(code, `${reason} ${why}`, { ...metadata }, cause, next);
 }
 
 const noWay = (path: string) =>

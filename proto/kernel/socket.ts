@@ -6,10 +6,10 @@
  * its fds, also when it fails; the message handler owns the fds of a received message.
  */
 import { VkmemError } from '../contract/errors.js';
-import { connectFault } from './connect-fault.js';
+import { connectError } from './connect-fault.js';
 import { Connection, type ConnectionHandlers, type ConnectionLimits } from './connection.js';
 import { kSurrender, OwnedFd } from './fd.js';
-import { type NativeListener, native, translating } from './native.js';
+import { isKernelError, type NativeListener, native, translating } from './native.js';
 import { type PeerIdentity, readPeer } from './peer.js';
 import { socketShut } from './socket-group.js';
 
@@ -232,59 +232,37 @@ export class Listener {
 /**
  * Connects to a listening SEQPACKET socket. Does not wait.
  * @returns The caller owns the fd; a Connection takes it.
- * @throws VkmemError UNAVAILABLE if no process listens at the path or the backlog is full (ENOENT, ENOTDIR,
- *   ELOOP, ECONNREFUSED, EAGAIN), with what is there instead; NOT_PERMITTED if the mode of the file or of a folder forbids it; INVALID_ARGUMENT
- *   for an invalid path, or the path of a socket of another type.
- * @throws KernelError otherwise, such as EMFILE.
+ * @throws VkmemError as connectError(): UNAVAILABLE if no process listens at the path or the backlog is full (ENOENT,
+ *   ENOTDIR, ELOOP, ECONNREFUSED, EAGAIN), with what is there instead; NOT_PERMITTED if the mode of the file or of a
+ *   folder forbids it; INVALID_ARGUMENT for an invalid path, or the path of a socket of another type; TOO_MANY_FILES,
+ *   SYSTEM_CALL_FAILED.
  */
 export function openSeqpacket(path: string): OwnedFd {
   try {
     return open(path, true);
   } catch (failure) {
-    if (!(failure instanceof VkmemError) || failure.code !== 'NOT_PERMITTED') throw failure;
-    throw socketShut(path, failure.reason, failure.metadata, failure.cause);
+    throw failure instanceof VkmemError ? socketShut(path, failure) : failure;
   }
 }
 
 /**
  * Connects to a listening stream socket. Does not wait. The caller owns the fd; an FdStream takes it.
- * @throws VkmemError, KernelError as openSeqpacket().
+ * @throws VkmemError as openSeqpacket().
  */
 export const openStream = (path: string): OwnedFd => open(path, false);
 
 function open(path: string, seqpacket: boolean): OwnedFd {
   socketPath(path);
-  const codes = {
-    ENOENT: 'UNAVAILABLE',
-    ENOTDIR: 'UNAVAILABLE',
-    ELOOP: 'UNAVAILABLE',
-    ENAMETOOLONG: 'INVALID_ARGUMENT',
-    ECONNREFUSED: 'UNAVAILABLE',
-    EAGAIN: 'UNAVAILABLE',
-    EACCES: 'NOT_PERMITTED',
-    EPERM: 'NOT_PERMITTED',
-    EPROTOTYPE: 'INVALID_ARGUMENT',
-  } as const;
   try {
-    const fd = translating(codes, () => native.connectTo(path, seqpacket), path);
-    return new OwnedFd(fd, `connection to ${path}`);
+    return new OwnedFd(native.connectTo(path, seqpacket), `connection to ${path}`);
   } catch (failure) {
-    throw explained(path, failure);
+    throw isKernelError(failure) ? connectError(path, failure.code, failure, failure.syscall) : failure;
   }
-}
-
-/** Adds what is at the path, where that is known. */
-function explained(path: string, failure: unknown): unknown {
-  if (!(failure instanceof VkmemError)) return failure;
-  const fault = connectFault(path, failure.metadata.errno ?? '');
-  if (!fault) return failure;
-  const { code, reason, metadata, cause } = failure;
-  return new VkmemError(code, `${reason} ${fault.why}`, { ...metadata }, cause, fault.next);
 }
 
 /**
  * Connects with openSeqpacket(), and opens a Connection.
- * @throws VkmemError, KernelError as openSeqpacket().
+ * @throws VkmemError as openSeqpacket().
  */
 export function connectSeqpacket(
   path: string,

@@ -154,11 +154,14 @@ t.test('every command exits with 69 when no daemon runs', async (t) => {
   for (const args of [['ls'], ['budget'], ['alloc', 'x', '--size', '1M'], ['free', 'x']]) {
     const { code, stdout, stderr } = await vkmemctl(folder, ...args);
     t.same({ code, stdout }, { code: 69, stdout: '' }, args.join(' '));
-    t.match(stderr, /^vkmemctl: UNAVAILABLE: [^\n]*Check that vkmemd is running[^\n]*\n$/);
+    t.match(
+      stderr,
+      /^vkmemctl: UNAVAILABLE: [^\n]* has no such socket\. Check the path, or start vkmemd there\.\n$/,
+    );
   }
   const json = await vkmemctl(folder, 'ls', '--json');
   t.equal(json.code, 69);
-  t.match(parsed(json), { error: { code: 'UNAVAILABLE', next: /running/ } });
+  t.match(parsed(json), { error: { code: 'UNAVAILABLE', next: /start vkmemd/ } });
 });
 
 t.test('invalid arguments exit with the error, as JSON too', async (t) => {

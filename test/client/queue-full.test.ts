@@ -34,7 +34,7 @@ t.test('a client waits for a place in the queue', async (t) => {
   const full = { code: 'UNAVAILABLE', metadata: { errno: 'EAGAIN' } };
   await t.rejects(connect({ runtimeDir: folder, timeoutMs: 300 }), {
     ...full,
-    reason: /The queue of connections that wait for the daemon was full for 300 ms/,
+    reason: /The queue of connections that wait for the daemon is full\. It was full for 300 ms/,
   });
   const began = performance.now();
   {

@@ -113,7 +113,8 @@ export async function provide(
 
 /** The exit code for a command that could not be executed; undefined for any other failure. */
 function exitCodeOf({ code, metadata }: VkmemError): number | undefined {
-  if (code !== 'INVALID_ARGUMENT' || metadata.errno === undefined) return undefined;
+  if (code !== 'INVALID_ARGUMENT' || metadata.errno === undefined || metadata.syscall === 'connect')
+    return undefined;
   return metadata.errno === 'ENOENT' ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 

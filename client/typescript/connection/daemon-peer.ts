@@ -3,7 +3,15 @@
  * of the daemon. Where others can write the folder of the socket, another program may listen there instead.
  */
 import { readFileSync } from 'node:fs';
-import { type OwnedFd, openSeqpacket, openStream, readPeer, VkmemError } from '@vkmemd/proto';
+import {
+  CONTROL_SOCKET,
+  HANDOFF_SOCKET,
+  type OwnedFd,
+  openSeqpacket,
+  openStream,
+  readPeer,
+  VkmemError,
+} from '@vkmemd/proto';
 import { pause } from './backoff.js';
 import { DEFAULT_TIMEOUT_MS } from './hello.js';
 
@@ -59,11 +67,8 @@ async function openQueued(path: string, timeoutMs: number, signal?: AbortSignal)
   }
 }
 
-function queueFull({ code, reason, metadata, cause }: VkmemError, ms: number): VkmemError {
-  const why = `${reason} The queue of connections that wait for the daemon was full for ${ms} ms.`;
-  const next =
-    'Try again. If it stays full, see what connects again and again (vkmemctl ls --sessions), or stop it.';
-  return new VkmemError(code, why, { ...metadata }, cause, next);
+function queueFull({ code, reason, metadata, cause, next }: VkmemError, ms: number): VkmemError {
+  return new VkmemError(code, `${reason} It was full for ${ms} ms.`, { ...metadata }, cause, next);
 }
 
 /**
@@ -84,6 +89,13 @@ export function checkControl(path: string, expectUid?: ExpectedUid): void {
   } finally {
     socket.close();
   }
+}
+
+/** The error where the other side does not speak the protocol of the socket, in any of its messages. */
+export function otherService(path: string, what: string, cause?: unknown): VkmemError {
+  const next = `Check the path: a daemon has ${HANDOFF_SOCKET} and ${CONTROL_SOCKET} in its runtime folder.`;
+  const reason = `${path}: ${what}: another service listens there.`;
+  return new VkmemError('PROTOCOL_ERROR', reason, {}, cause, next);
 }
 
 /**

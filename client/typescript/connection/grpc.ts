@@ -28,9 +28,10 @@ import {
   socketPath,
   VkmemError,
 } from '@vkmemd/proto';
-import { asCatalogued, isServiceError } from './grpc-faults.js';
+import { asCatalogued, isAnswer, isServiceError } from './grpc-faults.js';
 import type { MethodShape } from './health.js';
 import { eachOf, latestOf } from './latest.js';
+import { clientClosed } from './request.js';
 
 /** The control requests that are answered once; all others are answered with a stream. */
 export type UnaryCall = Exclude<ControlRequest, StreamRequest>;
@@ -41,9 +42,6 @@ interface Stub {
   readonly metadata: Metadata;
   readonly services: ReadonlyMap<ServiceName, ServiceDefinition>;
 }
-
-/** google.rpc.Code. */
-const DEADLINE_EXCEEDED = 4;
 
 const CHANNEL: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
@@ -128,7 +126,7 @@ export class GrpcChannel {
     const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     return new Promise((fulfil, reject) => {
       const done = (error: ServiceError | null, answer?: A) => {
-        if (error) void this.#explained(error).then(reject);
+        if (error) void this.#explained(error, timeoutMs).then(reject);
         else {
           this.#answered = true;
           fulfil(answer as A);
@@ -193,11 +191,15 @@ export class GrpcChannel {
   }
 
   /** The error of a failed call. It never rejects. */
-  async #explained(failure: ServiceError): Promise<VkmemError> {
-    const error = asCatalogued(failure, this.#socket, this.#unseen);
-    if (error.metadata.outcome === undefined) this.#answered ||= failure.code !== DEADLINE_EXCEEDED;
-    else if (!this.#answered) return (await this.#refusal()) ?? error;
-    return error;
+  async #explained(failure: ServiceError, timeoutMs?: number): Promise<VkmemError> {
+    const answered = isAnswer(failure);
+    if (this.#closed && !answered) return clientClosed(failure);
+    const error = asCatalogued(failure, { socket: this.#socket, unseen: this.#unseen, timeoutMs });
+    this.#answered ||= answered;
+    const { outcome, errno } = error.metadata;
+    // A daemon that does not permit the user to connect accepts the connection, and ends it.
+    const mayBeRefused = outcome !== undefined && errno === undefined && !this.#answered;
+    return (mayBeRefused ? await this.#refusal() : undefined) ?? error;
   }
 
   async #ready(): Promise<Stub> {
@@ -235,9 +237,6 @@ function withToken(metadata: Metadata, token: string | undefined): Metadata {
   own.set(SESSION_METADATA, token);
   return own;
 }
-
-const clientClosed = (cause?: unknown): VkmemError =>
-  new VkmemError('UNAVAILABLE', 'The client was closed.', {}, cause);
 
 function definitionOf(services: Stub['services'], name: ControlRequest): MethodDefinition<object, object> {
   const { service, method } = REQUESTS[name];

@@ -26,7 +26,15 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { checkAnswer } from './answer.js';
-import { type Answer, type ConnectionLost, type Pending, type Requester, rejectAll } from './request.js';
+import { otherService } from './daemon-peer.js';
+import {
+  type Answer,
+  afterEnd,
+  type ConnectionLost,
+  type Pending,
+  type Requester,
+  rejectAll,
+} from './request.js';
 import { tooManyFiles, undoOf } from './truncated.js';
 
 const MAX_IN_FLIGHT = 32;
@@ -40,12 +48,18 @@ export class HandoffConnection implements Requester {
   #lastSequence = 0n;
   #end: VkmemError | undefined;
   #onConnectionLost: ConnectionLost = rejectAll;
+  /** The path of the socket, or another name of the connection, for error texts. */
+  readonly where: string;
+  /** Whether the other side has sent a message of the daemon. */
+  #answered = false;
 
   /**
    * Opens the connection without sending a message.
    * @param socket Connected to the daemon (openSeqpacket(), adoptSeqpacket()); taken.
+   * @param where The path of the socket, for error texts.
    */
-  constructor(socket: OwnedFd) {
+  constructor(socket: OwnedFd, where = 'the inherited session') {
+    this.where = where;
     let ended = (): void => {};
     this.closed = new Promise((resolve) => {
       ended = resolve;
@@ -56,7 +70,7 @@ export class HandoffConnection implements Requester {
         message: (data, fds) => this.#receive(data, fds),
         truncated: (data) => this.#receiveTruncated(data),
         close: (reason) => {
-          this.#fail(endOf(reason));
+          this.#fail(endOf(reason, this.where));
           ended();
         },
       },
@@ -119,7 +133,7 @@ export class HandoffConnection implements Requester {
     const { request, fields, fds } = pending;
     if (this.#end) {
       closeAll(fds);
-      pending.reject(new VkmemError('UNAVAILABLE', this.#end.reason, {}, this.#end));
+      pending.reject(afterEnd(this.#end));
       return;
     }
     const sequence = this.#lastSequence + 1n;
@@ -144,9 +158,10 @@ export class HandoffConnection implements Requester {
   #receive(data: Buffer, fds: OwnedFd[]): void {
     let pending: Pending | undefined;
     try {
-      const message = decode('ServerMessage', data);
+      const message = this.#decoded(data);
       pending = this.#inFlight.get(message.sequence);
       checkAnswer(message, fds.length);
+      this.#answered = true;
       if (message.error && message.sequence === 0n) this.#fail(errorOf(message.error));
       else if (pending) this.#settle(message, pending, fds);
       else
@@ -157,6 +172,16 @@ export class HandoffConnection implements Requester {
     } catch (failure) {
       closeAll(fds);
       this.close(failure as VkmemError);
+    }
+  }
+
+  /** @throws VkmemError PROTOCOL_ERROR. */
+  #decoded(data: Buffer): Decoded<'ServerMessage'> {
+    try {
+      return decode('ServerMessage', data);
+    } catch (failure) {
+      if (this.#answered) throw failure;
+      throw otherService(this.where, 'what it sent is not a message of vkmemd', failure);
     }
   }
 
@@ -209,12 +234,13 @@ export class HandoffConnection implements Requester {
 }
 
 /** The error of a connection that has ended: UNAVAILABLE if another connection may succeed. */
-function endOf(reason: CloseReason): VkmemError {
-  if (reason.kind === 'hangup') return new VkmemError('UNAVAILABLE', 'The daemon closed the connection.');
+function endOf(reason: CloseReason, where: string): VkmemError {
+  if (reason.kind === 'hangup')
+    return new VkmemError('UNAVAILABLE', `${where}: the daemon closed the connection.`);
   if (reason.kind === 'error')
-    return new VkmemError('UNAVAILABLE', `The connection failed: ${reason.message}.`);
+    return new VkmemError('UNAVAILABLE', `${where}: the connection failed: ${reason.message}.`);
   if (reason.kind === 'closed') return new VkmemError('UNAVAILABLE', 'The connection was closed.');
   // The daemon does not read, which may be temporary.
   const code = reason.kind === 'overflow' ? 'UNAVAILABLE' : 'PROTOCOL_ERROR';
-  return new VkmemError(code, `A limit of the connection was exceeded: ${reason.kind}.`);
+  return new VkmemError(code, `${where}: a limit of the connection was exceeded: ${reason.kind}.`);
 }

@@ -26,6 +26,7 @@ import { claimRequest } from '../request/requests.js';
 import { type ExpectedUid, openDaemon } from './daemon-peer.js';
 import { HandoffConnection } from './handoff.js';
 import { greet, prepareHello } from './hello.js';
+import { afterEnd } from './request.js';
 
 /** A grant whose fd the program inherits. */
 export interface InheritedGrant {
@@ -123,7 +124,7 @@ export class Handover {
    */
   exec(program: Program, pathVisible: boolean): never {
     const { end } = this.#handoff;
-    if (end) throw new VkmemError('UNAVAILABLE', end.reason, {}, end);
+    if (end) throw afterEnd(end);
     const variables = this.#variables(pathVisible);
     const own = program.environment?.filter((entry) => !((/^[^=]*/.exec(entry)?.[0] as string) in variables));
     const added = Object.entries(variables).map(([name, value]) => `${name}=${value}`);

@@ -37,7 +37,12 @@ export function prepareHello(): void {
 export async function greet(handoff: HandoffConnection, greeting: Greeting): Promise<Decoded<'Welcome'>> {
   const { clientName, resume = false, sessionToken = '', timeoutMs = DEFAULT_TIMEOUT_MS } = greeting;
   const late = () => {
-    handoff.close(new VkmemError('UNAVAILABLE', `The daemon did not answer Hello within ${timeoutMs} ms.`));
+    handoff.close(
+      new VkmemError(
+        'UNAVAILABLE',
+        `${handoff.where}: the daemon did not answer Hello within ${timeoutMs} ms.`,
+      ),
+    );
   };
   const timer = Number.isFinite(timeoutMs) ? setTimeout(late, timeoutMs) : undefined;
   // The connection keeps the process alive; this timer does not.

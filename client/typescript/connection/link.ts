@@ -14,13 +14,7 @@
  * Each session that is not restored begins a new epoch. A request that is bound to an epoch (bound()) is not
  * sent in another one, in which the same number may be the id of another grant.
  */
-import {
-  type Decoded,
-  type HandoffRequest,
-  type OwnedFd,
-  type RequestDraft,
-  VkmemError,
-} from '@vkmemd/proto';
+import type { Decoded, HandoffRequest, OwnedFd, RequestDraft, VkmemError } from '@vkmemd/proto';
 import { Backlog } from './backlog.js';
 import { Backoff } from './backoff.js';
 import type { ExpectedUid } from './daemon-peer.js';
@@ -28,6 +22,7 @@ import type { HandoffConnection } from './handoff.js';
 import { isTransient, Reconnection, type Resumed } from './reconnection.js';
 import {
   type Answer,
+  afterEnd,
   type Pending,
   type Requester,
   rejectAll,
@@ -146,7 +141,7 @@ export class Link implements Requester {
       };
       const pending = pendingOf(request, fields, fds, epoch, { resolve: answered, reject });
       this.#owns ||= request === 'Allocate' || request === 'Import';
-      if (this.#end) rejectPending(pending, new VkmemError('UNAVAILABLE', this.#end.reason, {}, this.#end));
+      if (this.#end) rejectPending(pending, afterEnd(this.#end));
       else if (!this.#reconnection) this.#send(pending);
       else {
         this.#backlog.add(pending);

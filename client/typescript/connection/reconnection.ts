@@ -45,9 +45,10 @@ export interface Resumed {
   readonly reportedGrants: ReadonlySet<bigint> | undefined;
 }
 
-/** Whether another attempt may succeed. Errors of the kernel, such as EMFILE, are transient too. */
+/** Whether another attempt may succeed. Failed system calls of this process, such as EMFILE, are transient too. */
 export function isTransient(failure: unknown): boolean {
   if (!(failure instanceof VkmemError)) return isKernelError(failure);
+  if (failure.code === 'SYSTEM_CALL_FAILED') return true;
   return failure.grpc === GrpcCode.UNAVAILABLE || failure.grpc === GrpcCode.RESOURCE_EXHAUSTED;
 }
 
@@ -123,6 +124,7 @@ export class Reconnection {
     const timeoutMs = this.#lost.unlimited() ? Number.POSITIVE_INFINITY : Math.max(1, this.#backoff.left);
     const handoff = new HandoffConnection(
       await openDaemon(path, expectUid, timeoutMs, this.#stopping.signal),
+      path,
     );
     this.#handoff = handoff;
     if (!this.#keepsAlive) handoff.unref();

@@ -62,8 +62,16 @@ export function unansweredError({ attempts }: Pending, reason: VkmemError): Vkme
   if (reason.code !== 'UNAVAILABLE') return reason;
   const outcome = attempts === 0 ? 'not-done' : 'unknown';
   const metadata = { retryable: 'true', outcome, attempts: String(attempts) };
-  return new VkmemError('UNAVAILABLE', reason.reason, metadata, reason);
+  return new VkmemError('UNAVAILABLE', reason.reason, metadata, reason, reason.next);
 }
+
+/** The error of a request that is made after the end. */
+export const afterEnd = (end: VkmemError): VkmemError =>
+  new VkmemError('UNAVAILABLE', end.reason, {}, end, end.next);
+
+/** The end of a client that its program has closed. */
+export const clientClosed = (cause?: unknown): VkmemError =>
+  new VkmemError('UNAVAILABLE', 'The client was closed.', {}, cause, 'Connect again to make more requests.');
 
 /** Rejects a request and closes its fds. */
 export function rejectPending(pending: Pending, failure: VkmemError): void {
