@@ -25,7 +25,7 @@ import {
 import { HealthImplementation } from 'grpc-health-check';
 import { MAX_CALL_BYTES } from '../link/link.js';
 import type { CallMetadata, CoreCalls } from './core-calls.js';
-import { codedRefusals, grpcFault } from './grpc-faults.js';
+import { codedRefusals, codeUnknownMethods, grpcFault } from './grpc-faults.js';
 import { HeldBytes } from './held-bytes.js';
 import { OwnRates } from './own-rates.js';
 import { addReflection } from './reflection.js';
@@ -64,6 +64,7 @@ export class ControlServer {
       'grpc.keepalive_timeout_ms': ANSWER_MS,
       interceptors: [codedRefusals, this.#held.interceptor, this.#rates.interceptor],
     });
+    codeUnknownMethods(this.#server);
     const services = new Set(requestsOf('control').map(([, { service }]) => service as ServiceName));
     for (const service of services) this.#addService(service);
     this.#health.addToServer(this.#server);

@@ -246,6 +246,11 @@ export const CATALOGUE = {
     'The policy is invalid; the previous one stays in force.',
     'Fix the file at the line named in the reason; check it with vkmemd --check-config.',
   ),
+  METHOD_UNKNOWN: entry(
+    GrpcCode.UNIMPLEMENTED,
+    'The daemon has no such method.',
+    'Check the names of the service and the method; GetStatus reports the version of the daemon.',
+  ),
   VERSION_UNSUPPORTED: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The daemon does not support the protocol version of the client.',
