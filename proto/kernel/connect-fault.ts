@@ -1,6 +1,6 @@
 /**
  * Why no connection to a path can be made: what is there instead of a socket on which a process listens. All sockets of
- * the daemon have the same words for it, whoever calls connect(): the addon, or Node.js for gRPC.
+ * the daemon have the same words for it, for connect() of the addon and of Node.js, which gRPC uses.
  */
 import { lstatSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -17,6 +17,7 @@ import {
   MAX_MESSAGE_FDS,
   MAX_SOCKET_PATH_BYTES,
   PROTOCOL_VERSION,
+  requestsOf,
   SESSION_FD_VARIABLE,
   SESSION_METADATA,
   STATUS_METADATA,
@@ -71,6 +72,27 @@ t.test('the numbers and names equal those of the contract', async (t) => {
     `\`${ALLOCATIONS_VARIABLE}\``,
   ]) {
     t.ok(page.includes(text), JSON.stringify(text));
+  }
+});
+
+/** As the page has it: a field of the message in the schema. */
+const fieldOf = (body: string) => body.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+t.test('every request of the handoff socket is described, and has a row for a lost connection', async (t) => {
+  const [, section = ''] = /^## After a lost connection$(.*?)^## /ms.exec(page) ?? [];
+  const actions = new Map(
+    [...section.matchAll(/^\| (`.*?`) \| (.*?) \|$/gm)].flatMap(([, names = '', action = '']) =>
+      names.split(', ').map((name) => [name.replaceAll('`', ''), action]),
+    ),
+  );
+  const requests = requestsOf('handoff');
+  const fields = requests.map(([, { body }]) => fieldOf(body ?? ''));
+  t.strictSame([...actions.keys()].sort(), fields.sort(), 'each once, and no other');
+  for (const [name, { body = '', repeat }] of requests) {
+    t.match(page, new RegExp(`\\*\\*${name}\\*\\*`), `${name} is described`);
+    const action = actions.get(fieldOf(body)) ?? '';
+    // What the library repeats, others may repeat too.
+    if (repeat !== 'never') t.match(action, /^Repeat|^Leave the grant out/, `${name}: ${repeat}`);
   }
 });
 
