@@ -23,7 +23,7 @@ const BAD: Readonly<Record<string, readonly [Record<string, string>, boolean]>> 
 t.setTimeout(120_000);
 
 for (const [name, [headers, leaves]] of Object.entries(BAD)) {
-  t.test(name, async (t) => {
+  t.test(`the log is paced: ${name}`, async (t) => {
     const daemon = await startDaemon(t);
     const { runtimeDir, log } = daemon;
     const front = await anotherFront(daemon);

@@ -3,18 +3,27 @@
  * are served.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { Decoded } from '@vkmemd/proto';
+import { type Decoded, decode, NOTHING_HELD } from '@vkmemd/proto';
 import t from 'tap';
 import { byAge, type Position } from 'vkmemd/dist/memory/allocation/registry.js';
 import type { Caller } from 'vkmemd/dist/memory/session/caller.js';
+import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
+import type { Session } from 'vkmemd/dist/memory/session/session.js';
 import { SortedList } from 'vkmemd/dist/memory/sorted-list.js';
 import { ALLOCATIONS } from 'vkmemd/dist/requests/list-allocations.js';
 import { type Page, partsOfPage } from 'vkmemd/dist/requests/page.js';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { ControlWire } from '../support/control-wire.js';
-import { ANYBODY, assertNoLeaks, startDaemon } from '../support/daemon.js';
+import { coreOn, handlersOf } from '../support/core.js';
+import { ANYBODY, assertNoLeaks, driverUnderTest, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
+import { LET_IN, peer, policyOf } from '../support/quotas.js';
+
+process.env.VK_DRIVER_FILES ??= driverUnderTest();
 
 const MANY = 150;
+const ALL = decode('ListAllocationsRequest', Buffer.alloc(0));
+const living = { pid: 0, exited: false, watch: () => NOTHING_HELD, closeUnwatched() {} };
 
 t.test('a list is built in parts', async (t) => {
   const visible = Array.from({ length: MANY }, (_, at) => ({
@@ -247,4 +256,42 @@ t.test('a long list over gRPC', async (t) => {
   }
   wire.close();
   control.close();
+});
+
+t.test('lists are made one at a time, and 64 of a session or a user wait', async (t) => {
+  const device = await Device.open();
+  const core = coreOn(device, { policy: policyOf([LET_IN]), faults: [] });
+  t.teardown(() => device.close());
+  const { ListAllocations } = handlersOf(core);
+  const session = (uid: number) => core.lifecycle.begin(peer(uid), '', living as unknown as ClientProcess);
+  const caller = (uid: number, of?: Session) => ({ identity: peer(uid), session: of, gone: () => false });
+  const ask = async (who: ReturnType<typeof caller>) => void (await ListAllocations(who as Caller, ALL, []));
+  let finish = (): void => {};
+  const first = core.lists.run({ tenant: peer(9).tenant, session: undefined }, () => {
+    return new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+  });
+  const order: string[] = [];
+  const asked: Promise<unknown>[] = [first];
+  const waiting = (name: string, who: ReturnType<typeof caller>) => {
+    for (let at = 0; at < 64; at += 1) asked.push(ask(who).then(() => order.push(name)));
+  };
+  const [one, other] = [session(1), session(1)];
+  waiting('one', caller(1, one));
+  await t.rejects(
+    ask(caller(1, one)),
+    { code: 'UNAVAILABLE', reason: /64 waiting/ },
+    'one more of the session',
+  );
+  waiting('other', caller(1, other));
+  waiting('another user', caller(2));
+  await t.rejects(ask(caller(2)), { code: 'UNAVAILABLE', reason: /64 waiting/ }, 'one more of the user');
+  t.strictSame(order, [], 'none begins while one is made');
+  finish();
+  await Promise.all(asked);
+  const firsts = order.slice(0, 12);
+  for (const name of ['one', 'other', 'another user'])
+    t.ok(firsts.filter((each) => each === name).length >= 3, `${name} in ${firsts.join()}`);
+  for (const each of [one, other]) await core.lifecycle.end(each);
 });

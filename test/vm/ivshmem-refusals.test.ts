@@ -2,7 +2,7 @@
  * Refusals of ivshmem: sizes with which QEMU aborts, clients without a writable grant, invalid numbers of
  * vectors; and peers that send nothing, send data, or close midway, which delay no other peer.
  */
-import { ftruncateSync } from 'node:fs';
+import { ftruncateSync, statSync } from 'node:fs';
 import { connect } from '@vkmemd/client';
 import { type OwnedFd, openStream } from '@vkmemd/proto';
 import t from 'tap';
@@ -59,6 +59,7 @@ t.test('a peer needs a writable grant', { skip: noOtherUser ?? false }, async (t
   await using client = await connect({ runtimeDir });
   await client.allocate({ name: 'mine', size: 1n << 20n });
   const { path } = await client.control.ivshmem.serve({ name: 'mine' }, { vectors: 1 });
+  t.equal(statSync(path).mode & 0o777, 0o666, 'every user may connect');
   const join = (access: string) =>
     asOtherUser('../vm/programs/ivshmem-user.js', [runtimeDir, path, '0/mine', access]);
   t.strictSame(await join('none'), { words: 0, hungUp: true, joined: 'NOT_PERMITTED' }, 'without a grant');
