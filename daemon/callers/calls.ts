@@ -22,6 +22,7 @@ import {
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
+import { tooMany } from '../limits/too-many.js';
 import { Turns } from '../limits/turns.js';
 import { CREDIT, MAX_CALL_BYTES, PART_BYTES } from '../link/link.js';
 import { Parts } from '../link/parts.js';
@@ -127,13 +128,13 @@ export class Calls {
   #enter(id: bigint, caller: ConnectedCaller, call: Call, request: Uint8Array): void {
     const asked = requestOf(call.method);
     const underWay = new CallUnderWay(id, call.timeoutMs, this.#link.send, asked && creditOf(asked.row));
-    const refuse = (code: ErrorCode, reason: string) => underWay.fail(statusOf(new VkmemError(code, reason)));
+    const refuse = (error: VkmemError) => underWay.fail(statusOf(error));
     if (!asked) {
-      refuse('PROTOCOL_ERROR', 'The method is not known to this daemon.');
+      refuse(new VkmemError('METHOD_UNKNOWN', 'The method is not known to this daemon.'));
       return;
     }
     if (caller.calls.size >= MAX_OF_CALLER) {
-      refuse('UNAVAILABLE', `The connection has ${caller.calls.size} calls under way, which is the limit.`);
+      refuse(tooMany(`The connection has ${caller.calls.size} calls under way, which is the limit.`));
       return;
     }
     this.#underWay.set(id, underWay);

@@ -4,9 +4,9 @@
  * pieces wait. Turns are given to the parties (sessions, or tenants for work without a session) in rotation,
  * so a party with a thousand pieces delays another party by one piece only.
  */
-import { VkmemError } from '@vkmemd/proto';
 import { LinkedQueue } from './linked-queue.js';
 import type { Sharer } from './shares.js';
+import { tooMany } from './too-many.js';
 
 /** Maximum numbers of pieces of work. */
 export interface SchedulerLimits {
@@ -101,10 +101,7 @@ export class FairScheduler {
   #wait(key: string, tenant: Sharer): Promise<void> {
     const waiting = this.#waiting.get(key) ?? { key, tenant, begins: new LinkedQueue(), parked: false };
     if (waiting.begins.size >= this.#limits.waitingOfParty) {
-      throw new VkmemError(
-        'UNAVAILABLE',
-        `The limit of ${waiting.begins.size} waiting requests of ${key} is reached.`,
-      );
+      throw tooMany(`The limit of ${waiting.begins.size} waiting requests of ${key} is reached.`);
     }
     if (waiting.begins.size === 0) {
       this.#waiting.set(key, waiting);

@@ -115,26 +115,28 @@ function beginFor(
 function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readonly pidfd: OwnedFd } {
   const [sent] = incoming;
   const pid = sent && pidOf(sent);
-  if (!sent || pid === undefined) throw new VkmemError('INVALID_HANDLE', 'The fd is not a pidfd.');
-  if (pid === 0)
-    throw new VkmemError(
-      'INVALID_HANDLE',
-      'The process of the pidfd is outside the pid namespace of the daemon.',
-    );
+  if (!sent || pid === undefined) throw noPidfd('The fd is not a pidfd.');
+  if (pid === 0) throw noPidfd('The process of the pidfd is outside the pid namespace of the daemon.');
   if (pid < 0 || hasExited(sent)) throw notAlive();
   let pidfd: OwnedFd | undefined;
   try {
     pidfd = anotherPidfd(sent, pid);
   } catch (error) {
     if (!isKernelError(error) || error.code === 'EMFILE' || error.code === 'ENFILE') throw error;
-    throw new VkmemError('INVALID_HANDLE', `${error.message}.`, {}, error);
+    throw noPidfd(`${error.message}.`, error);
   }
   sent.close();
   if (pidfd) return { pid, pidfd };
   throw notAlive();
 }
 
-const notAlive = (): VkmemError => new VkmemError('INVALID_HANDLE', 'The process of the pidfd has exited.');
+const PIDFD =
+  'Send a pidfd (pidfd_open) of a process that is alive and visible in the pid namespace of the daemon.';
+
+const noPidfd = (reason: string, cause?: unknown): VkmemError =>
+  new VkmemError('INVALID_HANDLE', reason, {}, cause, PIDFD);
+
+const notAlive = (): VkmemError => noPidfd('The process of the pidfd has exited.');
 
 /** @throws VkmemError NOT_FOUND, BUSY unless all grants with these ids can move. */
 async function requireMovable(grants: Grants, from: Session, ids: ReadonlySet<bigint>): Promise<void> {

@@ -138,8 +138,8 @@ export const CATALOGUE = {
   ),
   NOT_FOUND: entry(
     GrpcCode.NOT_FOUND,
-    'There is no such allocation or grant.',
-    'Check the id or the name; the id and the name of a freed allocation are no longer valid.',
+    'There is no such object, or it has ended.',
+    'Check the id or the name; those of an object that has ended are no longer valid.',
   ),
   NAME_TAKEN: entry(
     GrpcCode.ALREADY_EXISTS,
@@ -193,7 +193,7 @@ export const CATALOGUE = {
   ),
   STALE_INCARNATION: entry(
     GrpcCode.ABORTED,
-    'The daemon was restarted since the session began.',
+    'The session or memory belongs to an earlier session, which has ended.',
     'Connect again; claim NAMED allocations by their names, and allocate all others again.',
   ),
   DEVICE_LOST: entry(
@@ -269,7 +269,7 @@ export const CATALOGUE = {
   UNAVAILABLE: entry(
     GrpcCode.UNAVAILABLE,
     'The daemon cannot serve the request now.',
-    'Check that vkmemd is running and reachable, then try again.',
+    'Try again after a pause; if it lasts, see vkmemctl status, and whether vkmemd is running and reachable.',
   ),
   INTERNAL: entry(
     GrpcCode.INTERNAL,

@@ -7,6 +7,7 @@
  */
 import { type Decoded, type Draft, decode, encode } from './codec.js';
 import { ERROR_DOMAIN, isErrorCode, VkmemError } from './errors.js';
+import { adviceOf, systemFault } from './system-fault.js';
 
 /** The gRPC metadata key of an encoded google.rpc.Status. */
 export const STATUS_METADATA = 'grpc-status-details-bin';
@@ -22,6 +23,12 @@ export function asVkmemError(failure: unknown): VkmemError {
   const { code } = (failure ?? {}) as { code?: unknown };
   if (code === 'EMFILE' || code === 'ENFILE') {
     return new VkmemError('TOO_MANY_FILES', `No file descriptor is left (${code}).`, {}, failure);
+  }
+  const fault = systemFault(failure);
+  if (fault) {
+    const { errno = '', syscall = '' } = fault.metadata;
+    const next = `The operator: ${adviceOf(errno) ?? 'see the call and the errno in the reason, and the log of the daemon.'}`;
+    return new VkmemError('INTERNAL', fault.reason, { errno, syscall, whose: 'daemon' }, failure, next);
   }
   const text = failure instanceof Error ? failure.message : String(failure);
   return new VkmemError('INTERNAL', text, {}, failure);

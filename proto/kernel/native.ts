@@ -7,6 +7,7 @@
  * system call throws a KernelError.
  */
 import { type ErrorCode, VkmemError } from '../contract/errors.js';
+import { adviceOf } from '../contract/system-fault.js';
 import { type Addon, loadAddon } from './addon.js';
 
 /**
@@ -270,6 +271,8 @@ export function isKernelError(error: unknown): error is KernelError {
  * the entry `'*'` applies to all other errnos. A KernelError without an entry is not an expected failure, and
  * is thrown as it is.
  */
+const NEXT = 'Check the file descriptor or the path that the reason names.';
+
 export function translating<T>(codes: Readonly<Record<string, ErrorCode>>, call: () => T, path?: string): T {
   try {
     return call();
@@ -287,5 +290,8 @@ export function translate(
   const code = codes[error.code] ?? codes['*'];
   if (code === undefined) return error;
   const reason = path === undefined ? `${error.message}.` : `${path}: ${error.message}.`;
-  return new VkmemError(code, reason, { syscall: error.syscall, errno: error.code }, error);
+  // The catalogue's advice is about fields and rights, not about system calls.
+  const next = code === 'INVALID_ARGUMENT' || code === 'NOT_PERMITTED' ? NEXT : undefined;
+  const advice = adviceOf(error.code) ?? next;
+  return new VkmemError(code, reason, { syscall: error.syscall, errno: error.code }, error, advice);
 }

@@ -94,6 +94,9 @@ t.test('an entrusted grant outlives its claimer, and ends with the process that 
     const good = { entrust: { grantIds: [grantId] } };
     t.equal(await refusal(wire, good, [await createMemfd('not a process', 4096n)]), 'INVALID_HANDLE');
     t.equal(await refusal(wire, good, [gone]), 'INVALID_HANDLE');
+    wire.send({ ...good, fdCount: 1 }, [await createMemfd('not a process', 4096n)]);
+    const { error } = (await wire.next()).message;
+    t.match(error && errorOf(error).next, /^Send a pidfd \(pidfd_open\)/, 'the step is about the pidfd');
     t.equal(await refusal(wire, { entrust: { grantIds: [grantId, 999n] } }, [living()]), 'NOT_FOUND');
     t.equal(await refusal(wire, { entrust: { grantIds: [] } }, [living()]), 'INVALID_ARGUMENT');
     const own = wire.welcome.sessionId;

@@ -144,7 +144,8 @@ function requireCommand(command: string, { folders, cwd, visible }: View): void 
     seen.length > 0
       ? ['is not executable', 'EACCES']
       : ['is not in the sandbox; add a path of the host with --ro PATH', 'ENOENT'];
-  throw new VkmemError('INVALID_ARGUMENT', `${command} ${what}.`, { errno });
+  const next = 'Check the name of the command, and which paths the sandbox has.';
+  throw new VkmemError('INVALID_ARGUMENT', `${command} ${what}.`, { errno }, undefined, next);
 }
 
 /** Whether it is an executable file; only the kernel knows whether it can be executed. */

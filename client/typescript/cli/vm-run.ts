@@ -76,9 +76,9 @@ function requireOpenable(name: string, { fd, grant }: InheritedGrant, access: Ac
   } catch (failure) {
     const { code = '' } = failure as NodeJS.ErrnoException;
     const user = `user ${process.geteuid?.()}`;
-    const denied = `${name}: ${user} cannot reopen it through /proc, as QEMU does (${code}).`;
-    const reason = `${denied} Allocate it with the hint reopenable, or run QEMU as the daemon's user.`;
-    throw new VkmemError('NOT_PERMITTED', reason, { errno: code }, failure);
+    const reason = `${name}: ${user} cannot reopen it through /proc, as QEMU does (${code}).`;
+    const next = "Allocate it with the hint reopenable, or run QEMU as the daemon's user.";
+    throw new VkmemError('NOT_PERMITTED', reason, { errno: code }, failure, next);
   }
 }
 

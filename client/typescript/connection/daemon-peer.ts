@@ -3,15 +3,7 @@
  * of the daemon. Where others can write the folder of the socket, another program may listen there instead.
  */
 import { readFileSync } from 'node:fs';
-import {
-  CONTROL_SOCKET,
-  HANDOFF_SOCKET,
-  type OwnedFd,
-  openSeqpacket,
-  openStream,
-  readPeer,
-  VkmemError,
-} from '@vkmemd/proto';
+import { type OwnedFd, openSeqpacket, openStream, readPeer, VkmemError } from '@vkmemd/proto';
 import { pause } from './backoff.js';
 import { DEFAULT_TIMEOUT_MS } from './hello.js';
 
@@ -89,13 +81,6 @@ export function checkControl(path: string, expectUid?: ExpectedUid): void {
   } finally {
     socket.close();
   }
-}
-
-/** The error where the other side does not speak the protocol of the socket, in any of its messages. */
-export function otherService(path: string, what: string, cause?: unknown): VkmemError {
-  const next = `Check the path: a daemon has ${HANDOFF_SOCKET} and ${CONTROL_SOCKET} in its runtime folder.`;
-  const reason = `${path}: ${what}: another service listens there.`;
-  return new VkmemError('PROTOCOL_ERROR', reason, {}, cause, next);
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   unpackStatus,
   VkmemError,
 } from '@vkmemd/proto';
-import { otherService } from './daemon-peer.js';
+import { otherService } from './other-service.js';
 
 /** The google.rpc.Codes with which gRPC itself ends a call that the daemon did not answer. */
 const [CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE] = [

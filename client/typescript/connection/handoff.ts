@@ -26,7 +26,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { checkAnswer } from './answer.js';
-import { otherService } from './daemon-peer.js';
+import { otherService } from './other-service.js';
 import {
   type Answer,
   afterEnd,

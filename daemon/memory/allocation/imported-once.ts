@@ -28,5 +28,6 @@ async function refuse(memory: DeviceMemory, id: string): Promise<void> {
   await memory.freeDevice();
   await memory.closeHandles();
   const reason = `Allocation ${id} already has the same open file; claim that one, or export another fd.`;
-  throw new VkmemError('INVALID_HANDLE', reason, { allocation: id });
+  const next = 'Claim the allocation that the metadata name, or free it before the file is imported again.';
+  throw new VkmemError('INVALID_HANDLE', reason, { allocation: id }, undefined, next);
 }

@@ -9,6 +9,7 @@
  * requests are still read, such as the Release that other sessions wait for.
  */
 import { type AccessName, VkmemError } from '@vkmemd/proto';
+import { tooMany } from '../../limits/too-many.js';
 import { Turns } from '../../limits/turns.js';
 import type { Allocation } from '../allocation/allocation.js';
 import type { Session } from '../session/session.js';
@@ -87,10 +88,7 @@ export class ClaimQueue {
   ): Promise<LockRef> {
     const waits = this.#sessions.get(session) ?? new Set();
     if (waits.size >= MAX_OF_SESSION) {
-      throw new VkmemError(
-        'UNAVAILABLE',
-        `The session already has ${waits.size} waiting claims, which is the limit.`,
-      );
+      throw tooMany(`The session already has ${waits.size} waiting claims, which is the limit.`);
     }
     const { lock, refuse } = allocation.lock.wait(session, access);
     const { tenant } = session.identity;

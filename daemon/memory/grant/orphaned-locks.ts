@@ -13,7 +13,8 @@
  * mapped. Ended sessions have no grants. A tenant has at most MAX_OF_USER ended sessions with locks, each
  * with one pidfd.
  */
-import { type AccessName, DisposableStack, poll, VkmemError } from '@vkmemd/proto';
+import { type AccessName, DisposableStack, poll } from '@vkmemd/proto';
+import { tooMany } from '../../limits/too-many.js';
 import type { Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
 import type { Session } from '../session/session.js';
@@ -64,7 +65,7 @@ export class OrphanedLocks {
     const ended = this.#ofTenant.of(tenant.key).size;
     if (ended < MAX_OF_USER) return;
     const reason = `${ended} ended sessions of tenant ${tenant.name} keep locks while their processes run.`;
-    throw new VkmemError('UNAVAILABLE', reason);
+    throw tooMany(reason);
   }
 
   /**

@@ -222,7 +222,7 @@ export class Sessions {
     if (secret && /^[0-9a-f]{16}$/.test(incarnation ?? '') && incarnation !== this.incarnation) {
       throw new VkmemError(
         'STALE_INCARNATION',
-        `The token is of incarnation ${incarnation}; the daemon is ${this.incarnation}.`,
+        `The daemon was restarted: the token is of incarnation ${incarnation}, the daemon's is ${this.incarnation}.`,
       );
     }
     throw new VkmemError('SESSION_INVALID');

@@ -14,6 +14,7 @@ import {
   timestamp,
   VkmemError,
 } from '@vkmemd/proto';
+import { tooMany } from '../../limits/too-many.js';
 import type { Allocation } from '../allocation/allocation.js';
 import type { AllocationEvent, AllocationEvents } from '../allocation/events.js';
 import type { Authority } from '../authority.js';
@@ -95,10 +96,8 @@ export class AllocationWatch {
     const { identity, session } = caller;
     const user = this.#users.get(identity.tenant.key) ?? new WatchingUser();
     if (user.watchers.size >= MAX_WATCHERS) {
-      throw new VkmemError(
-        'UNAVAILABLE',
-        `Tenant ${identity.tenant.name} already has ${MAX_WATCHERS} allocation watches, which is the limit.`,
-      );
+      const { name } = identity.tenant;
+      throw tooMany(`Tenant ${name} already has ${MAX_WATCHERS} allocation watches, which is the limit.`);
     }
     if (session?.ended) throw sessionEnded();
     const watcher = new Watcher(caller, user, this.#with.registry, existing);

@@ -12,6 +12,7 @@
 import { EventEmitter, once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, VkmemError } from '@vkmemd/proto';
+import { tooMany } from '../../limits/too-many.js';
 import type { Tenant } from '../../policy/tenant.js';
 import type { Caller } from '../session/caller.js';
 
@@ -75,7 +76,7 @@ export class BudgetWatch {
     const watchers = this.#watchers.get(key) ?? 0;
     if (watchers >= MAX_WATCHERS) {
       const reason = `Tenant ${name} already has ${watchers} budget watches, which is the limit.`;
-      throw new VkmemError('UNAVAILABLE', reason);
+      throw tooMany(reason);
     }
     this.#watchers.set(key, watchers + 1);
   }
