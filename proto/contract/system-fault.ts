@@ -33,7 +33,7 @@ const NEXT: Readonly<Record<string, string>> = {
   ENOSYS: 'Check whether a seccomp profile refuses the call, or use a newer kernel.',
 };
 
-/** What to do about an errno, whoever met it; undefined if only the call says it. */
+/** What to do about an errno; undefined if only the call says it. */
 export const adviceOf = (errno: string): string | undefined => NEXT[errno];
 
 /** @returns undefined if the failure is not that of a system call. */
