@@ -101,7 +101,8 @@ class OpenEnds implements Disposable {
 
 /**
  * Signals: two sessions wake each other with eventfds, without polling. They work while the daemon is away,
- * and are closed with the client.
+ * and are closed with the client. One that was not opened can also be opened after a restart of the daemon, if
+ * its session was restored.
  */
 export class ClientSignals {
   readonly #handoff: Requester;
@@ -119,7 +120,7 @@ export class ClientSignals {
   /**
    * Creates a signal: this side of it, and a secret with which another session opens the other side, once.
    * @throws VkmemError QUOTA_EXCEEDED if the session has 64 signals that were not opened; TOO_MANY_FILES,
-   *   UNAVAILABLE.
+   *   LEDGER_FULL, UNAVAILABLE.
    */
   async create(): Promise<MadeSignal> {
     const { message, fds } = await this.#handoff.request('CreateSignal', {});
@@ -128,7 +129,8 @@ export class ClientSignals {
 
   /**
    * Opens the other side of a signal. The caller closes it.
-   * @throws VkmemError TICKET_INVALID if no unopened signal has the secret; TOO_MANY_FILES, UNAVAILABLE.
+   * @throws VkmemError TICKET_INVALID if no unopened signal has the secret; TOO_MANY_FILES, LEDGER_FULL,
+   *   UNAVAILABLE.
    */
   async open(secret: string): Promise<Signal> {
     const { fds } = await this.#handoff.request('OpenSignal', { secret });

@@ -211,7 +211,7 @@ export const REQUESTS = {
     answer: 'openSignal',
     who: 'tenant',
     fdsOut: 2,
-    repeat: 'never',
+    repeat: 'by session',
   },
   Entrust: {
     ...PLAIN,

@@ -73,6 +73,15 @@ t.test('a claim is repeated, with a use less of its ticket', async (t) => {
   t.equal(seen.length, 2);
 });
 
+t.test('the opening of a signal is repeated', async (t) => {
+  const { client, seen } = await forgetful(t, ({ sequence }) => refusal(sequence, 'TICKET_INVALID'));
+  await t.rejects(client.signals.open('secret'), { code: 'TICKET_INVALID' });
+  t.strictSame(
+    seen.map(({ body }) => body),
+    ['openSignal', 'openSignal'],
+  );
+});
+
 const NOT_REPEATED: [string, (client: Client) => Promise<unknown>][] = [
   ['a free by name', (client) => client.free({ name: 'frames' })],
   ['a publish by name', (client) => client.publish({ name: 'frames' })],

@@ -4,8 +4,8 @@
  * When a connection ends without close(), the link connects to the same path again, and resumes the session
  * if the daemon still has it (`restored`). Requests without an answer are then sent again where that is safe
  * (retry.ts). All others fail with UNAVAILABLE, whose metadata report whether the daemon may have served
- * them. Requests wait for `reconnectMs`. If the session has memory, the link tries without a limit, because a
- * daemon that starts slowly frees the memory of clients that do not reconnect. Otherwise it tries for
+ * them. Requests wait for `reconnectMs`. If the session has memory or signals, the link tries without a limit, because
+ * a daemon that starts slowly ends the sessions of clients that do not reconnect. Otherwise it tries for
  * `reconnectMs`.
  *
  * If a connection is lost soon after it was opened and before any answer, the back-off continues from the one
@@ -74,7 +74,7 @@ export class Link implements Requester {
   /** When the current connection was opened, by performance.now(). */
   #madeAt = performance.now();
   readonly #backlog: Backlog;
-  /** Whether the session may own memory, even if this client holds no grant of it. */
+  /** Whether the session may own memory or signals, even if this client holds no grant of it. */
   #owns: boolean;
   #end: VkmemError | undefined;
   #change!: Promise<void>;
@@ -140,7 +140,7 @@ export class Link implements Requester {
         resolve(answer);
       };
       const pending = pendingOf(request, fields, fds, epoch, { resolve: answered, reject });
-      this.#owns ||= request === 'Allocate' || request === 'Import';
+      this.#owns ||= request === 'Allocate' || request === 'Import' || request === 'CreateSignal';
       if (this.#end) rejectPending(pending, afterEnd(this.#end));
       else if (!this.#reconnection) this.#send(pending);
       else {

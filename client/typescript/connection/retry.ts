@@ -8,7 +8,8 @@
  * has then dropped it; a Publish by id.
  *
  * A Claim is simply made again: Hello does not report the grants of the lost answer, so the daemon has dropped them.
- * A ticket may have one use less then.
+ * A ticket may have one use less then. An OpenSignal is repeated too: TICKET_INVALID means that the first one
+ * has used up the secret.
  *
  * Not repeated: a Free or Publish by name, because the name may be that of another allocation by then; and a request
  * that was under way at MAX_LOSSES deaths of the daemon, because it may be what the daemon dies of.
