@@ -104,7 +104,7 @@ export function makeCore(parts: CoreParts) {
   const registry = new Registry(authority);
   const madeOnce = new MadeOnce();
   const sessions = new Sessions(quotas, () => authority.policy.limits.sessions);
-  const signals = new Signals(fds);
+  const signals = new Signals(fds, persistence.signals);
   const tickets = new Tickets(
     (identity) => quotas.of(identity).take('tickets'),
     (what) => reporter.note(what),
@@ -119,7 +119,7 @@ export function makeCore(parts: CoreParts) {
     ...{ sessions, sessionEvents, orphanedLocks, claimQueue, signals, grants, persistence },
   });
   const draining = new Draining({
-    ...{ registry, madeOnce, grants, orphanedLocks, closing, tickets, ivshmem },
+    ...{ registry, madeOnce, grants, signals, orphanedLocks, closing, tickets, ivshmem },
     ...{ persistence, allocationEvents, frees, reporter },
   });
   const lifecycle = new SessionLifecycle({

@@ -6,8 +6,8 @@
  * returns, or when its promise resolves; it throws LEDGER_FULL if the ledger cannot be written, and the request
  * then changes nothing. What ends something is called after the change in memory, and never throws: if the
  * ledger cannot be written, it is written as soon as that is possible. An end that a client requests is
- * persisted before the change in memory (ending(), unserving(), ticketRevoked()), so that an answered request
- * is not undone by a restart. A daemon without an fd store uses NOT_PERSISTED: everything ends with the process.
+ * persisted before the change in memory (ending(), unserving(), ticketRevoked(), signalOpening()), so that an
+ * answered request is not undone by a restart. A daemon without an fd store uses NOT_PERSISTED: everything ends with the process.
  */
 import type { OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../policy/tenant.js';
@@ -16,6 +16,7 @@ import type { Allocation } from './allocation/allocation.js';
 import type { GrantRecord } from './grant/record.js';
 import type { IvshmemPeer, IvshmemServer } from './ivshmem/server.js';
 import type { Session } from './session/session.js';
+import type { SignalJournal } from './session/signals.js';
 import type { TicketJournal } from './ticket/tickets.js';
 
 /** Records the changes made by SetQuota. */
@@ -99,6 +100,8 @@ export interface Persistence {
 
   readonly ivshmem: IvshmemJournal;
 
+  readonly signals: SignalJournal;
+
   readonly journal: Journal;
 
   /** Persists all ends that `work` reports in one transaction. */
@@ -151,6 +154,7 @@ export const NOT_PERSISTED: Persistence = {
     read() {},
     left() {},
   },
+  signals: { signalCreated: async () => {}, signalOpening() {}, signalsEnded() {} },
   journal: {
     ticketChanged() {},
     ticketReturned() {},

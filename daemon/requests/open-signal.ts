@@ -12,7 +12,7 @@ interface Collaborators {
   readonly tickets: Tickets;
 }
 
-/** @throws VkmemError SESSION_REQUIRED, TICKET_INVALID. */
+/** @throws VkmemError SESSION_REQUIRED, TICKET_INVALID, LEDGER_FULL. */
 export function openSignal({ signals, tickets }: Collaborators): Handler<'OpenSignal'> {
   return (caller, { secret }) => {
     requireSession(caller);

@@ -9,6 +9,7 @@ import type {
   QuotaRecord,
   ServerRecord,
   SessionRecord,
+  SignalRecord,
   StoredGrant,
   TicketRecord,
 } from './records.js';
@@ -49,8 +50,9 @@ function faultOf(record: Fields, fields: Readonly<Record<string, Test>>): string
   return Object.entries(fields).find(([name, test]) => !test(record[name]))?.[0];
 }
 
-/** Names of stored fds of allocations, and of ivshmem (names.ts). */
+/** Names of stored fds of allocations, of signals, and of ivshmem (names.ts). */
 const fdOfAllocation: Test = (value) => /^[ab][0-9a-z]{1,10}$/.test(String(value));
+const fdOfSignal: Test = (value) => /^[ef][0-9a-z]{1,10}$/.test(String(value));
 const fdOfIvshmem: Test = (value) => /^v[0-9a-z]{1,10}\.[0-9a-z]{1,2}$/.test(String(value));
 
 const ALLOCATION = {
@@ -108,6 +110,12 @@ const TICKET = {
 
 const QUOTA = { tenant: filled, limits: listOf(pair), reserved: listOf(pair), counts: object({}) };
 
+const SIGNAL = {
+  hash: filled,
+  session: id,
+  names: (value: unknown) => listOf(fdOfSignal)(value) && (value as unknown[]).length === 2,
+};
+
 const SERVER = {
   allocation: filled,
   terms: object({ vectors: count, path: filled, createdAt: count }),
@@ -139,6 +147,7 @@ export const checks = {
   grant: (record: StoredGrant, key: string) => check(record, key, GRANT, record.id),
   ticket: (record: TicketRecord, key: string) => check(record, key, TICKET, record.id),
   quota: (record: QuotaRecord, key: string) => check(record, key, QUOTA, record.tenant),
+  signal: (record: SignalRecord, key: string) => check(record, key, SIGNAL, record.hash),
   server: (record: ServerRecord, key: string) => check(record, key, SERVER, record.name),
   peer: (record: PeerRecord, key: string) => check(record, key, PEER, `${record.server}/${record.id}`),
 };

@@ -7,7 +7,7 @@ import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 
 const PAGE = 4096;
 /** Pages of the tables' roots, of the table of tables and of the list of free pages, with splits. */
-const FIXED = 8;
+const FIXED = 9;
 /** Pages that are added beyond those needed. */
 const MORE = 16;
 

@@ -29,6 +29,7 @@ import {
   type QuotaRecord,
   type ServerRecord,
   type SessionRecord,
+  type SignalRecord,
   type StoredGrant,
   type TicketRecord,
   VERSION,
@@ -174,6 +175,8 @@ export class LedgerFile {
   readonly tickets: Table<string, TicketRecord>;
   /** By the tenant's key. */
   readonly quotas: Table<string, QuotaRecord>;
+  /** By the hash of the secret. */
+  readonly signals: Table<string, SignalRecord>;
   readonly servers: Table<string, ServerRecord>;
   /** By the server's name and the peer's id. */
   readonly peers: Table<string, PeerRecord>;
@@ -212,6 +215,7 @@ export class LedgerFile {
     this.grants = table('grants', checks.grant);
     this.tickets = table('tickets', checks.ticket);
     this.quotas = table('quotas', checks.quota);
+    this.signals = table('signals', checks.signal);
     this.servers = table('servers', checks.server);
     this.peers = table('peers', checks.peer);
     try {

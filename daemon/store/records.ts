@@ -85,6 +85,16 @@ export interface TicketRecord {
   readonly allocation: string;
 }
 
+/** A signal that no session has opened. */
+export interface SignalRecord {
+  /** Of its secret. */
+  readonly hash: string;
+  /** The session that created it. */
+  readonly session: bigint;
+  /** The names of its eventfds in the fd store, as nameOfSignal() returns them. */
+  readonly names: readonly string[];
+}
+
 /** The changes by SetQuota. */
 export interface QuotaRecord {
   readonly tenant: string;

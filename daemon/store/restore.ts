@@ -3,8 +3,8 @@
  *
  * First, the sessions whose processes still run. They sleep until their process reconnects, or end with it.
  * Second, the allocations, oldest first. Allocations that were draining, and SESSION allocations whose owner
- * has ended, drain until no process holds their bytes. Third, the grants with their locks, then tickets and
- * ivshmem servers. An allocation that the device refuses is degraded: its fds stay stored, and the import is
+ * has ended, drain until no process holds their bytes. Third, the grants with their locks, then signals,
+ * tickets and ivshmem servers. An allocation that the device refuses is degraded: its fds stay stored, and the import is
  * retried. Fds without a record, and records without fds, are released.
  *
  * Each record is restored by itself. One that cannot be restored (damaged, of another version, with a name or
@@ -30,11 +30,17 @@ import { otherDevice, planAnew } from './other-device.js';
 import { type AllocationRecord, type StoredGrant, VERSION } from './records.js';
 import { closePeerFds, type IvshmemTargets, restoreIvshmem } from './restored-ivshmem.js';
 import { RestoredSessions, type SessionTargets } from './restored-sessions.js';
+import { RestoredSignals, type SignalTargets } from './restored-signals.js';
 import { type QuotaTargets, restoreQuotas, restoreTickets, type TicketTargets } from './state-journal.js';
 import type { StateWriter } from './state-writer.js';
 
 /** The parts of the core that are restored into. */
-export interface RestoreTargets extends SessionTargets, QuotaTargets, TicketTargets, IvshmemTargets {
+export interface RestoreTargets
+  extends SessionTargets,
+    SignalTargets,
+    QuotaTargets,
+    TicketTargets,
+    IvshmemTargets {
   readonly device: Device;
   readonly ledger: Ledger;
   readonly registry: Registry;
@@ -101,6 +107,7 @@ export class Restore {
       await this.#restoreSessions();
       await this.#restoreAllocations();
       await this.#restoreGrants();
+      await this.#restoreSignals();
       restoreTickets(this.#with, this.#ledger, this.#allocations, aside);
       restoreIvshmem(this.#with, {
         ledger: this.#ledger,
@@ -259,6 +266,15 @@ export class Restore {
     const around = (part: () => void) => this.#ledger.eventually(part);
     await slices.run(RESTORE, this.#ledger.grants.each(unreadable), restore, { around });
     await this.#sessions.orphanLocks();
+  }
+
+  async #restoreSignals(): Promise<void> {
+    const { signals: writer, setAside } = this.#writer;
+    const found = { writer, inherited: this.#inherited, sessions: this.#sessions, aside: setAside };
+    const signals = new RestoredSignals(this.#with, found);
+    const records = this.#ledger.signals.each((one) => setAside.add(one));
+    const around = (part: () => void) => this.#ledger.eventually(part);
+    await slices.run(RESTORE, records, (record) => signals.restore(record), { around });
   }
 
   #release(name: string): Promise<void> {

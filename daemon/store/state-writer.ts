@@ -22,6 +22,7 @@ import type { LedgerFile } from './ledger-file.js';
 import { KEPT_BY } from './ledger-writes.js';
 import { nameOfFd, nameOfSession } from './names.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
+import { SignalWriter } from './signal-writer.js';
 import { StateJournal } from './state-journal.js';
 import type { StoredFds } from './stored-fds.js';
 
@@ -47,6 +48,7 @@ export class StateWriter implements Persistence {
   readonly persists = true;
   readonly journal: StateJournal;
   readonly ivshmem: IvshmemWriter;
+  readonly signals: SignalWriter;
   /** The records that this start could not restore. */
   readonly setAside: AsideRecords;
   readonly health: PersistenceHealth;
@@ -71,6 +73,7 @@ export class StateWriter implements Persistence {
     this.journal = new StateJournal(ledger);
     this.#fds = fds;
     this.ivshmem = new IvshmemWriter(ledger, fds);
+    this.signals = new SignalWriter(ledger, fds, (session) => this.#write(session));
     this.setAside = new AsideRecords(fds);
     this.health = healthOf(ledger, this.setAside);
   }

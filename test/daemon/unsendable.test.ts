@@ -41,8 +41,8 @@ t.test('an answer that cannot be encoded ends the connection', async (t) => {
   const { signals } = core;
   const make = signals.create.bind(signals);
   let fds: OwnedFd[] = [];
-  signals.create = (session) => {
-    const signal = make(session);
+  signals.create = async (session) => {
+    const signal = await make(session);
     fds = signal.fds;
     // Needs more than 64 bits.
     return { ...signal, secret: (2n ** 70n) as unknown as string };

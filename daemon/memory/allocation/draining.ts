@@ -20,6 +20,7 @@ import type { Persistence } from '../persistence.js';
 import type { Reporter } from '../reporter.js';
 import type { SessionClosing } from '../session/closing.js';
 import type { Session } from '../session/session.js';
+import type { Signals } from '../session/signals.js';
 import type { Tickets } from '../ticket/tickets.js';
 import type { Allocation } from './allocation.js';
 import { type AllocationEvents, publishEvent } from './events.js';
@@ -37,6 +38,7 @@ interface Collaborators {
   readonly registry: Registry;
   readonly madeOnce: MadeOnce;
   readonly grants: Grants;
+  readonly signals: Signals;
   readonly orphanedLocks: OrphanedLocks;
   readonly closing: SessionClosing;
   readonly tickets: Tickets;
@@ -213,8 +215,9 @@ export class Draining {
 
   /** Whether the session has nothing that its process could reconnect for. */
   isIdle(session: Session): boolean {
-    const { grants, registry, madeOnce } = this.#with;
-    return grants.sizeOf(session) + registry.ownedBy(session).size + madeOnce.sizeOf(session) === 0;
+    const { grants, signals, registry, madeOnce } = this.#with;
+    const held = grants.sizeOf(session) + signals.sizeOf(session);
+    return held + registry.ownedBy(session).size + madeOnce.sizeOf(session) === 0;
   }
 
   async #reported(ends: readonly Promise<unknown>[], what: string): Promise<void> {
