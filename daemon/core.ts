@@ -123,7 +123,7 @@ export function makeCore(parts: CoreParts) {
     ...{ persistence, allocationEvents, frees, reporter },
   });
   const lifecycle = new SessionLifecycle({
-    ...{ authority, sessions, sessionEvents, closing, registry, madeOnce, draining, reporter },
+    ...{ authority, sessions, sessionEvents, closing, registry, madeOnce, draining, persistence, reporter },
   });
   const creation = new Creation({
     ...{ device, authority, fds, mappings, budget, quotas, registry, madeOnce, grants, draining },

@@ -8,7 +8,6 @@ import { LinkedQueue } from './linked-queue.js';
 import type { Sharer } from './shares.js';
 
 const SLICE_MS = 5;
-/** Items between two looks at the clock. */
 const BETWEEN_LOOKS = 16;
 
 /** Does one part of some work, until `over()`. @returns whether all of it is done. */
@@ -19,6 +18,8 @@ export interface SliceOptions {
   readonly around?: (part: () => void) => void;
   /** Called after each slice. */
   readonly after?: () => void;
+  /** Items between two looks at the clock; fewer for items that take long. Default: 16. */
+  readonly between?: number;
 }
 
 export class Slices {
@@ -46,7 +47,7 @@ export class Slices {
     { key }: Sharer,
     items: Iterable<T>,
     work: (item: T) => void,
-    { around = (part) => part(), after }: SliceOptions = {},
+    { around = (part) => part(), after, between = BETWEEN_LOOKS }: SliceOptions = {},
   ): Promise<void> {
     const iterator = items[Symbol.iterator]();
     const part = (): boolean => {
@@ -54,7 +55,7 @@ export class Slices {
         const next = iterator.next();
         if (next.done) return true;
         work(next.value);
-        if (done % BETWEEN_LOOKS === 0 && this.#over()) return false;
+        if (done % between === 0 && this.#over()) return false;
       }
     };
     return new Promise((resolve, reject) => {

@@ -1,64 +1,17 @@
-/**
- * The cost of what a client may have very many of: it is spread over many turns of the event loop, none of which
- * takes more than 20 ms of processor time, and twice as many take about twice as long. Each case is tried a few
- * times, and the best try counts. A machine that is shared may count the time of others as processor time: on one that
- * is so slow, no turn may take more than a third of the whole.
- */
+/** The cost of very many grants and waits: it is spread over many turns of the event loop, and linear. */
 import { spawn } from 'node:child_process';
-import { type Decoded, decode, encode, NOTHING_HELD, openPidfd } from '@vkmemd/proto';
+import { NOTHING_HELD, openPidfd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
 import type { Session } from 'vkmemd/dist/memory/session/session.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
-import { coreOn, handlersOf } from '../support/core.js';
+import { allocateOn, coreOn, handlersOf } from '../support/core.js';
+import { type Cost, costOf, linear as linearCost } from '../support/cost.js';
 import { driverUnderTest } from '../support/daemon.js';
 import { LET_IN, peer, policyOf } from '../support/quotas.js';
 
 process.env.VK_DRIVER_FILES = driverUnderTest();
-
-const MAX_TURN_MS = 20;
-/** A try may be slowed down by the machine: so many are made until one is quick enough. */
-const [TRIES, MAX_TRIES] = [3, 16];
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** The processor time of this thread, in milliseconds. */
-function cpuMs(): number {
-  const { user, system } = (process as unknown as { threadCpuUsage(): NodeJS.CpuUsage }).threadCpuUsage();
-  return (user + system) / 1000;
-}
-
-interface Cost {
-  readonly longest: number;
-  readonly sum: number;
-}
-
-/** The processor time of some work: of its longest turn of the event loop, and in all. */
-async function costOf(work: () => Promise<unknown>): Promise<Cost> {
-  await turn();
-  const [begin, turns] = [cpuMs(), [cpuMs()]];
-  let over = false;
-  const watching = (async () => {
-    while (!over) {
-      await turn();
-      turns.push(cpuMs());
-    }
-  })();
-  await work();
-  over = true;
-  await watching;
-  const longest = Math.max(...turns.map((at, index) => at - (turns[index - 1] ?? at)));
-  return { longest, sum: cpuMs() - begin };
-}
-
-/** The least costs of a few tries. */
-async function best(tries: () => Promise<Cost>): Promise<Cost> {
-  const costs: Cost[] = [];
-  const least = (of: keyof Cost) => Math.min(...costs.map((cost) => cost[of]));
-  while (costs.length < TRIES || (least('longest') >= MAX_TURN_MS && costs.length < MAX_TRIES))
-    costs.push(await tries());
-  return { longest: least('longest'), sum: least('sum') };
-}
 
 const device = await Device.open();
 t.teardown(() => device.close());
@@ -70,13 +23,9 @@ const living = { pid: 0, exited: false, watch: () => NOTHING_HELD, closeUnwatche
 const begin = (uid = 1) => core.lifecycle.begin(peer(uid), '', living as unknown as ClientProcess);
 let made = 0;
 
-async function oneWriter(): Promise<Allocation> {
+function oneWriter(): Promise<Allocation> {
   made += 1;
-  const asked = { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'], sharing: 'SHARING_ONE_WRITER' } as const;
-  const request = decode('AllocateRequest', encode('AllocateRequest', { ...asked, name: `memory-${made}` }));
-  const { response } = await handlers.Allocate(alone, request, []);
-  const { id = '' } = (response as Decoded<'AllocateResponse'>).allocation ?? {};
-  return core.registry.find({ id, name: '' }, identity, 'use');
+  return allocateOn(core, identity, { sharing: 'SHARING_ONE_WRITER', name: `memory-${made}` });
 }
 
 const free = ({ id }: Allocation) => handlers.Free(alone, { allocation: { id, name: '' } } as never, []);
@@ -94,11 +43,7 @@ function grant(session: Session, allocation: Allocation, count: number): bigint[
 }
 
 async function linear(t: Test, count: number, cost: (count: number) => Promise<Cost>): Promise<void> {
-  const [one, two] = [await best(() => cost(count)), await best(() => cost(2 * count))];
-  t.comment(`${count}: ${JSON.stringify(one)}, ${2 * count}: ${JSON.stringify(two)}`);
-  const parts = Math.max(MAX_TURN_MS, two.sum / 3);
-  t.ok(two.longest < parts, `the longest turn takes ${two.longest} of ${two.sum} ms`);
-  t.ok(two.sum < 4 * one.sum + 20, `${one.sum} ms become ${two.sum} ms`);
+  await linearCost(t, count, cost, 2);
   t.same([core.grants.size, core.orphanedLocks.size, core.claimQueue.size, core.sessions.size], [0, 0, 0, 0]);
 }
 

@@ -15,7 +15,7 @@ import { type Greeted, SupervisedDaemon, until } from '../support/supervised-dae
 import { between, controlled, nothingLeft, rewritten } from './support.js';
 
 // Each starts several daemons.
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const SIGNALLER = fileURLToPath(new URL('programs/signaller.js', import.meta.url));
 const MAX_OF_SESSION = 64;

@@ -125,8 +125,10 @@ export class ClaimQueue {
 
   /** The session has ended: rejects its waiting claims. */
   rejectOf(session: Session): void {
+    const waits = this.#sessions.get(session);
+    if (!waits) return;
     const fault = new VkmemError('UNAVAILABLE', 'The session has ended.');
-    for (const refuse of [...(this.#sessions.get(session) ?? [])]) refuse(fault);
+    for (const refuse of [...waits]) refuse(fault);
   }
 
   /** The daemon stops: refuses all waiting claims, and all that would wait later. */

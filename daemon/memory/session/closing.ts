@@ -29,7 +29,7 @@ export class SessionClosing {
   }
 
   /**
-   * Closes a session that has not ended. It has ended when this returns; its grants are dropped in slices, and
+   * Closes a session that was not closed. It has ended when this returns; its grants are dropped in slices, and
    * the promise resolves after the last one.
    * @param emptied called for each allocation of which no grant is left.
    */

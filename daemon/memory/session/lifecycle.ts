@@ -1,7 +1,12 @@
 /**
  * The lifecycle of sessions: how one begins, and what its end does to the memory that it owned or had grants
  * of.
+ *
+ * A session that ends has no rights from then on. What it had is released in slices, tenants in rotation, because
+ * thousands of sessions may end in one turn of the event loop: at once if there is time in this turn.
  */
+import { NOTHING_HELD } from '@vkmemd/proto';
+import { LinkedQueue } from '../../limits/linked-queue.js';
 import { slices } from '../../limits/slices.js';
 import type { Identity } from '../../policy/identity.js';
 import type { Allocation } from '../allocation/allocation.js';
@@ -9,6 +14,7 @@ import type { Draining } from '../allocation/draining.js';
 import type { MadeOnce } from '../allocation/made-once.js';
 import type { Registry } from '../allocation/registry.js';
 import type { Authority } from '../authority.js';
+import type { Persistence } from '../persistence.js';
 import type { Reporter } from '../reporter.js';
 import type { ClientProcess } from './client-process.js';
 import type { SessionClosing } from './closing.js';
@@ -23,12 +29,23 @@ interface Collaborators {
   readonly registry: Registry;
   readonly madeOnce: MadeOnce;
   readonly draining: Draining;
+  readonly persistence: Pick<Persistence, 'together'>;
   readonly reporter: Reporter;
+}
+
+/** A session that has ended, and what it had is not released yet. */
+interface Ending {
+  readonly session: Session;
+  /** Keeps its process watched until its locks have a watch of their own. */
+  readonly watch: Disposable;
+  readonly done: (released: Promise<void>) => void;
 }
 
 export class SessionLifecycle {
   readonly #with: Collaborators;
   #stopped = false;
+  /** By the tenant's key. */
+  readonly #ending = new Map<string, LinkedQueue<Ending>>();
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
@@ -53,8 +70,40 @@ export class SessionLifecycle {
    * the ledger could not be written: if the promise is not awaited, that ends the process, and the next
    * process restores what the ledger has.
    */
-  async end(session: Session): Promise<void> {
-    if (session.ended || this.#stopped) return;
+  end(session: Session): Promise<void> {
+    if (session.ended || this.#stopped) return Promise.resolve();
+    this.#with.sessions.leave(session);
+    const watch = session.process?.watch(() => {}) ?? NOTHING_HELD;
+    return new Promise((done) => this.#release({ session, watch, done }));
+  }
+
+  /** Releases what the session had, in a slice with others of its tenant. */
+  #release(ending: Ending): void {
+    const { tenant } = ending.session.identity;
+    const queue = this.#ending.get(tenant.key);
+    if (queue) {
+      queue.push(ending);
+      return;
+    }
+    const first = new LinkedQueue<Ending>();
+    first.push(ending);
+    this.#ending.set(tenant.key, first);
+    const around = (part: () => void) => this.#with.persistence.together(part);
+    const release = ({ session, watch, done }: Ending) => {
+      done(this.#releaseAll(session));
+      watch[Symbol.dispose]();
+    };
+    slices
+      .run(tenant, this.#drain(tenant.key, first), release, { around, between: 1 })
+      .catch((failure) => this.#with.reporter.fault('ended sessions could not be released', failure));
+  }
+
+  *#drain(key: string, queue: LinkedQueue<Ending>): Generator<Ending> {
+    for (let next = queue.shift(); next; next = queue.shift()) yield next;
+    this.#ending.delete(key);
+  }
+
+  async #releaseAll(session: Session): Promise<void> {
     const { closing, registry, madeOnce, draining, reporter } = this.#with;
     const frees: Promise<unknown>[] = [];
     const free = (allocation: Allocation) => {

@@ -196,15 +196,23 @@ export class Sessions {
     return `${this.incarnation}.${randomBytes(24).toString('base64url')}`;
   }
 
-  /** Removes the session, and its entry in the quota. SessionLifecycle ends what it owned and its grants. */
-  close(session: Session): void {
+  /**
+   * The session has ended: no request acts for it, and its process cannot resume it. It still counts until
+   * close().
+   */
+  leave(session: Session): void {
     session.ended = true;
-    session.sleeping?.[Symbol.dispose]();
-    this.#listed.remove(session);
     this.#live.delete(session.token);
     const hash = this.#hashes.get(session);
     if (hash !== undefined && this.#asleep.get(hash) === session) this.#asleep.delete(hash);
     this.#hashes.delete(session);
+  }
+
+  /** Removes the session, and its entry in the quota. SessionLifecycle ends what it owned and its grants. */
+  close(session: Session): void {
+    this.leave(session);
+    session.sleeping?.[Symbol.dispose]();
+    this.#listed.remove(session);
     this.#leases.get(session)?.[Symbol.dispose]();
     this.#leases.delete(session);
   }

@@ -1,0 +1,77 @@
+/** The cost of as many sessions as a daemon has by default: that they end in one turn, and that all are read. */
+import { NOTHING_HELD } from '@vkmemd/proto';
+import t, { type Test } from 'tap';
+import type { Core } from 'vkmemd/dist/core.js';
+import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
+import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
+import type { Session } from 'vkmemd/dist/memory/session/session.js';
+import { Device } from 'vkmemd/dist/vulkan/device.js';
+import { allocateOn, coreOn } from '../support/core.js';
+import { costOf, linear } from '../support/cost.js';
+import { driverUnderTest } from '../support/daemon.js';
+import { persistedCore } from '../support/persisted-core.js';
+import { LET_IN, peer, policyOf } from '../support/quotas.js';
+
+process.env.VK_DRIVER_FILES = driverUnderTest();
+t.setTimeout(300_000);
+
+/** Four times as many are the default of `sessions`. */
+const SESSIONS = 2500;
+const TENANTS = 100;
+
+const device = await Device.open();
+t.teardown(() => device.close());
+const policy = policyOf([LET_IN]);
+
+/** A process that is not watched, in place of ten thousand pidfds. */
+const process_ = {
+  pid: 0,
+  exited: false,
+  watch: () => NOTHING_HELD,
+  pidfd: () => undefined,
+  closeUnwatched() {},
+} as unknown as ClientProcess;
+
+/** Sessions of several tenants, each with a grant of the allocation. */
+function begin(core: Core, allocation: Allocation, count: number): Session[] {
+  const sessions: Session[] = [];
+  core.persistence.together(() => {
+    for (let at = 0; at < count; at += 1) {
+      const session = core.lifecycle.begin(peer(1000 + (at % TENANTS)), '', process_);
+      const id = core.grants.lastId + 1n;
+      const grant = {
+        id,
+        allocation,
+        session,
+        kind: 'MAPPABLE',
+        access: 'ro',
+        lock: undefined,
+        fds: 1,
+      } as const;
+      core.grants.restore(grant);
+      core.grants.skipIds(id);
+      void core.persistence.begun(session);
+      sessions.push(session);
+    }
+  });
+  return sessions;
+}
+
+async function endTogether(t: Test, core: Core): Promise<void> {
+  const allocation = await allocateOn(core, peer(1), { name: 'shared' });
+  await linear(t, SESSIONS, async (count) => {
+    const sessions = begin(core, allocation, count);
+    return costOf(() => Promise.all(sessions.map((session) => core.lifecycle.end(session))));
+  });
+  t.same([core.sessions.size, core.grants.size, core.quotas.all.length], [0, 0, 1]);
+  await core.draining.free(allocation);
+  t.same([core.registry.live, core.fds.leased], [0, 0]);
+}
+
+t.test('very many sessions end in one turn', (t) => endTogether(t, coreOn(device, { policy, faults: [] })));
+
+t.test('very many persisted sessions end in one turn', async (t) => {
+  const { core, ledger } = persistedCore(t, device, policy);
+  await endTogether(t, core);
+  t.same(ledger.sessions.all, []);
+});
