@@ -160,6 +160,7 @@ export const NOT_PERSISTED: Persistence = {
     ticketReturned() {},
     ticketRevoked() {},
     ticketEnded() {},
+    together: (work) => work(),
     quotaChanged() {},
   },
   together: (work) => work(),

@@ -1,7 +1,7 @@
 /** ListTickets: returns the usable tickets that the caller may revoke, in pages. */
 import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { Authority } from '../memory/authority.js';
-import { byExpiry, type TicketPosition, type Tickets } from '../memory/ticket/tickets.js';
+import { byExpiryDate, type TicketPosition, type Tickets } from '../memory/ticket/tickets.js';
 import { type Handler, reply } from './handler.js';
 import { encodePage, type Order, parsePage, partsOfPage } from './page.js';
 
@@ -12,7 +12,7 @@ interface Collaborators {
 }
 
 const TICKETS: Order<TicketPosition> = {
-  compare: byExpiry,
+  compare: byExpiryDate,
   token: /^(\d{1,16})\.([0-9a-f-]{36})$/,
   tokenOf: ({ expiryDate, id }) => `${expiryDate}.${id}`,
   positionOf: (expiryDate, id = '') => ({ expiryDate: Number(expiryDate), id }),

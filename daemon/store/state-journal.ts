@@ -52,6 +52,10 @@ export class StateJournal implements Journal {
     this.#ledger.tickets.remove(id);
   }
 
+  together(work: () => void): void {
+    this.#ledger.eventually(work);
+  }
+
   quotaChanged({ key }: Tenant, change: Change | undefined): void {
     this.#ledger.require(() => {
       if (!change) {

@@ -5,6 +5,7 @@
 import { inspect } from 'node:util';
 import { disposable, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
+import { slices } from 'vkmemd/dist/limits/slices.js';
 import { Tickets, type TicketTerms } from 'vkmemd/dist/memory/ticket/tickets.js';
 import { fc } from '../support/properties.js';
 import { CLAIMANT, fakeAllocation, MAKER, table, user } from './ticket-table.js';
@@ -34,6 +35,7 @@ t.test('every invalid ticket gets the same answer', async (t) => {
   tickets.end(revoked.ticket);
   const gone = make();
   tickets.endOf(gone.ticket.terms.allocation);
+  await slices.idle();
   const expired = make({ validMs: 1 });
   clock.now += 1;
   const forAnother = make({ forUid: 3 });
@@ -63,6 +65,7 @@ t.test('setting the date does not change the validity of a ticket', async (t) =>
   for (const date of [1e12, -1e12]) {
     clock.date = date;
     tickets.expire();
+    await slices.idle();
     await tickets.redeem(secret, CLAIMANT, async () => {});
     t.strictSame(ticket.describe().expiresAt, reported);
   }
@@ -84,8 +87,10 @@ t.test('expired tickets are removed without a request, and their quota is return
   clock.now += 2000;
   t.equal(usableOf(tickets).length, 2, 'not listed from that moment on');
   tickets.expire();
+  await slices.idle();
   t.same([tickets.size, quota.taken], [2, 2]);
   tickets.endOf(allocation);
+  await slices.idle();
   t.same([tickets.size, quota.taken], [0, 0]);
 
   const real = new Tickets(
@@ -154,6 +159,7 @@ t.test('uses, failures, expiry and revocation in any order agree with a model', 
           clock.now += step.ms;
         } else if (step.what === 'expire') {
           tickets.expire();
+          await slices.idle();
         } else if (step.what === 'succeed' || step.what === 'fail') {
           const [claim] = claims.splice(step.pick % Math.max(1, claims.length), 1);
           const one = claim && model[claim.of];
@@ -192,6 +198,7 @@ t.test('uses, failures, expiry and revocation in any order agree with a model', 
           } else if (ticket) {
             if (step.what === 'revoke') tickets.end(ticket);
             else tickets.endOf(ticket.terms.allocation);
+            await slices.idle();
             one.over = true;
           }
         }
@@ -207,6 +214,7 @@ t.test('uses, failures, expiry and revocation in any order agree with a model', 
       await Promise.all(claims.map(({ done }) => done));
       clock.now += 100;
       tickets.expire();
+      await slices.idle();
       if (tickets.size + quota.taken > 0) throw new Error('tickets remain');
     }),
     { numRuns: 300 },

@@ -11,8 +11,8 @@
  * A secret that never existed, and one whose ticket is used up, expired, revoked, for another user, or for an
  * allocation that was freed, are refused with the same TICKET_INVALID and the same text, so the answer
  * reveals nothing. Each such attempt is counted (failed-attempts.ts). Tickets that can no longer be used are
- * removed: used up and revoked ones, and those of a freed allocation, at once; expired ones within a second,
- * by one timer for all.
+ * removed: used up and revoked ones at once; those of a freed allocation in slices of the event loop; expired ones
+ * within a second, in slices too, by one timer for all. Until then they count, but cannot be used.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import {
@@ -24,6 +24,8 @@ import {
   timestamp,
   VkmemError,
 } from '@vkmemd/proto';
+import type { Sharer } from '../../limits/shares.js';
+import { slices } from '../../limits/slices.js';
 import type { Identity } from '../../policy/identity.js';
 import { shownUid, type Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
@@ -179,6 +181,8 @@ export interface TicketJournal {
   /** Called before it ends by a request. @throws VkmemError LEDGER_FULL. */
   ticketRevoked(ticket: Ticket): void;
   ticketEnded(ticket: Ticket): void;
+  /** Records all ends that `work` reports in one transaction. */
+  together(work: () => void): void;
 }
 
 const NO_JOURNAL: TicketJournal = {
@@ -186,11 +190,14 @@ const NO_JOURNAL: TicketJournal = {
   ticketReturned() {},
   ticketRevoked() {},
   ticketEnded() {},
+  together: (work) => work(),
 };
 
 /** Shortest and longest interval between two runs of expire(), in milliseconds. */
 const MIN_LOOK_MS = 1000;
 const MAX_LOOK_MS = 3_600_000;
+/** Tickets that end between two looks at the clock: each is a record to remove. */
+const BETWEEN_LOOKS = 4;
 
 interface Clocks {
   /** A monotonic clock, in milliseconds. */
@@ -206,8 +213,17 @@ const CLOCKS: Clocks = { now: () => performance.now(), date: Date.now };
 export type TicketPosition = Pick<Ticket, 'expiryDate' | 'id'>;
 
 /** Orders positions: those that expire first. */
-export const byExpiry = (one: TicketPosition, other: TicketPosition): number =>
+export const byExpiryDate = (one: TicketPosition, other: TicketPosition): number =>
   one.expiryDate - other.expiryDate || (one.id < other.id ? -1 : Number(one.id > other.id));
+
+/** Whose turn it is while ended tickets, of any tenant, are removed. */
+const ENDED: Sharer = { key: 'tickets', name: 'tickets' };
+
+/** The position of a ticket in the order in which tickets expire. */
+type Expiry = Pick<Ticket, 'expiresAt' | 'id'>;
+
+const byExpiry = (one: Expiry, other: Expiry): number =>
+  one.expiresAt - other.expiresAt || (one.id < other.id ? -1 : Number(one.id > other.id));
 
 /** A ticket, and its entry in the quota of its tenant. */
 interface Listed {
@@ -220,8 +236,10 @@ export class Tickets {
   readonly #byId = new Map<string, Listed>();
   readonly #byHash = new Map<string, Ticket>();
   readonly #byAllocation = new Map<Allocation, Set<Ticket>>();
-  /** All of them, by their expiry. */
-  readonly #listed = new SortedList<TicketPosition, Ticket>(byExpiry);
+  /** All of them, as they are listed. */
+  readonly #listed = new SortedList<TicketPosition, Ticket>(byExpiryDate);
+  /** All of them, as they expire: by the monotonic clock, whatever date is set. */
+  readonly #byExpiry = new SortedList<Expiry, Ticket>(byExpiry);
   readonly #attempts: FailedTicketAttempts;
   readonly #take: TakeFromQuota;
   readonly #journal: TicketJournal;
@@ -276,6 +294,7 @@ export class Tickets {
     this.#listed.add(ticket);
     const siblings = this.#byAllocation.get(allocation) ?? new Set();
     this.#byAllocation.set(allocation, siblings.add(ticket));
+    this.#byExpiry.add(ticket);
     this.#lookAt(ticket.expiresAt);
   }
 
@@ -336,10 +355,11 @@ export class Tickets {
 
   /**
    * Checks a ticket again, after its claim has waited.
-   * @throws VkmemError TICKET_INVALID if the ticket has ended meanwhile.
+   * @throws VkmemError TICKET_INVALID if the ticket, or its allocation, has ended meanwhile.
    */
   requireValid(ticket: Ticket): void {
-    if (this.byId(ticket.id) === ticket && this.#now() < ticket.expiresAt) return;
+    const live = ticket.terms.allocation.state === 'LIVE';
+    if (live && this.byId(ticket.id) === ticket && this.#now() < ticket.expiresAt) return;
     throw new VkmemError('TICKET_INVALID');
   }
 
@@ -360,6 +380,7 @@ export class Tickets {
     this.#byId.delete(ticket.id);
     this.#byHash.delete(ticket.hash);
     this.#listed.remove(ticket);
+    this.#byExpiry.remove(ticket);
     const { allocation } = ticket.terms;
     const siblings = this.#byAllocation.get(allocation);
     siblings?.delete(ticket);
@@ -369,21 +390,36 @@ export class Tickets {
     if (this.#byId.size === 0) this.#rest();
   }
 
-  /** Ends the tickets of an allocation, which ends. */
+  /** Ends the tickets of an allocation, which ends: they cannot be used any more. */
   endOf(allocation: Allocation): void {
-    for (const ticket of this.#byAllocation.get(allocation) ?? []) this.end(ticket);
+    const siblings = this.#byAllocation.get(allocation);
+    if (siblings) this.#endAll(siblings);
   }
 
   /** Removes expired tickets. Called by the timer. */
   expire(): void {
     this.#rest();
+    const [earliest] = this.#byExpiry.after(undefined, 1);
+    if (!earliest) return;
+    if (earliest.expiresAt > this.#now()) this.#lookAt(earliest.expiresAt);
+    else this.#endAll(this.#expired());
+  }
+
+  *#expired(): Generator<Ticket> {
     const now = this.#now();
-    let earliest = Infinity;
-    for (const { ticket } of [...this.#byId.values()]) {
-      if (ticket.expiresAt <= now) this.end(ticket);
-      else earliest = Math.min(earliest, ticket.expiresAt);
+    for (;;) {
+      const [earliest] = this.#byExpiry.after(undefined, 1);
+      if (!earliest || earliest.expiresAt > now) break;
+      yield earliest;
     }
-    if (earliest < Infinity) this.#lookAt(earliest);
+    const [next] = this.#byExpiry.after(undefined, 1);
+    if (next) this.#lookAt(next.expiresAt);
+  }
+
+  #endAll(tickets: Iterable<Ticket>): void {
+    const around = (part: () => void) => this.#journal.together(part);
+    // What throws is a defect, and ends the process as any other.
+    void slices.run(ENDED, tickets, (ticket) => this.end(ticket), { around, between: BETWEEN_LOOKS });
   }
 
   /** Stops the timers, when the daemon ends. The tickets stay in the journal. */
