@@ -2,15 +2,17 @@
 import { NOTHING_HELD } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import type { Core } from 'vkmemd/dist/core.js';
+import { slices } from 'vkmemd/dist/limits/slices.js';
 import type { Allocation } from 'vkmemd/dist/memory/allocation/allocation.js';
 import type { ClientProcess } from 'vkmemd/dist/memory/session/client-process.js';
 import type { Session } from 'vkmemd/dist/memory/session/session.js';
+import type { Policy } from 'vkmemd/dist/policy/policy.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { allocateOn, coreOn } from '../support/core.js';
 import { costOf, linear } from '../support/cost.js';
 import { driverUnderTest } from '../support/daemon.js';
 import { persistedCore } from '../support/persisted-core.js';
-import { LET_IN, peer, policyOf } from '../support/quotas.js';
+import { LET_IN, peer, policyOf, rule } from '../support/quotas.js';
 
 process.env.VK_DRIVER_FILES = driverUnderTest();
 t.setTimeout(300_000);
@@ -74,4 +76,28 @@ t.test('very many persisted sessions end in one turn', async (t) => {
   const { core, ledger } = persistedCore(t, device, policy);
   await endTogether(t, core);
   t.same(ledger.sessions.all, []);
+});
+
+t.test('a policy is replaced while as many tenants have sessions, and they end', async (t) => {
+  const core = coreOn(device, { policy, faults: [] });
+  const policies = [1, 2].map((max) => policyOf([rule({ connect: true, maxTickets: max })]));
+  let reloads = 0;
+  const tenants = (count: number) =>
+    Array.from({ length: count }, (_, at) => core.lifecycle.begin(peer(1000 + at), '', process_));
+  await linear(t, SESSIONS, async (count) => {
+    const sessions = tenants(count);
+    reloads += 1;
+    const cost = await costOf(async () => {
+      core.authority.replace(policies[reloads % 2] as Policy);
+      await slices.idle();
+    });
+    t.same(new Set(core.quotas.all.map(({ terms }) => terms.tickets)), new Set([1 + (reloads % 2)]));
+    await Promise.all(sessions.map((session) => core.lifecycle.end(session)));
+    return cost;
+  });
+  await linear(t, SESSIONS, async (count) => {
+    const sessions = tenants(count);
+    return costOf(() => Promise.all(sessions.map((session) => core.lifecycle.end(session))));
+  });
+  t.same([core.sessions.size, core.quotas.all.length, core.fds.leased], [0, 0, 0]);
 });

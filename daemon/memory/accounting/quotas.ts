@@ -22,6 +22,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, humanBytes, VkmemError } from '@vkmemd/proto';
+import type { Sharer } from '../../limits/shares.js';
+import { slices } from '../../limits/slices.js';
 import type { Identity } from '../../policy/identity.js';
 import type { Rights } from '../../policy/rights.js';
 import { byTenant, describeTenant, shownUid, type Tenant, type TenantPosition } from '../../policy/tenant.js';
@@ -32,6 +34,9 @@ import { defaultRights, type NamedTenant, namedTenants } from './default-rights.
 import { type Ledger, usedBytes } from './ledger.js';
 import { type Demand, demandOn, Reservations } from './reservations.js';
 import { type Change, changed, type Terms, termsOf } from './terms.js';
+
+/** Whose turn it is while the entries follow a policy. */
+const POLICY: Sharer = { key: 'policy', name: 'policy' };
 
 /** The resources that are counted here. */
 export type Counted = 'sessions' | 'tickets';
@@ -52,12 +57,15 @@ class Entry {
   given: Given;
   change: Change | undefined;
   revision: bigint;
+  /** The number of the policy that `given` is of. */
+  policy: number;
   dropped = false;
 
-  constructor(tenant: Tenant, given: Given, revision: bigint) {
+  constructor(tenant: Tenant, given: Given, revision: bigint, policy: number) {
     this.tenant = tenant;
     this.given = given;
     this.revision = revision;
+    this.policy = policy;
   }
 
   get terms(): Terms {
@@ -289,6 +297,8 @@ export class Quotas implements Guarantees {
   readonly #ledger: Ledger;
   readonly #authority: Authority;
   readonly #events: BudgetEvents;
+  /** How many policies were in force before this one. */
+  #policy = 0;
   /** By the tenant's key, as all maps below. */
   readonly #entries = new Map<string, Entry>();
   readonly #sharers = new Set<string>();
@@ -318,7 +328,7 @@ export class Quotas implements Guarantees {
     this.#table = {
       ledger,
       sizes: this.#sizes,
-      entryOf: ({ key }) => this.#entries.get(key),
+      entryOf: ({ key }) => this.#entryOf(key),
       enter: (tenant, peer) => this.#enter(tenant, peer),
       moved: (entry) => this.#moved(entry),
       givenTo: (tenant, peer) => this.#givenTo(tenant, peer),
@@ -394,15 +404,22 @@ export class Quotas implements Guarantees {
   }
 
   #enter(tenant: Tenant, peer: Identity | undefined): Entry {
-    const known = this.#entries.get(tenant.key);
+    const known = this.#entryOf(tenant.key);
     const revision = known?.revision ?? this.#table.revisionOf(tenant);
-    const entry = known ?? new Entry(tenant, this.#givenTo(tenant, peer), revision);
+    const entry = known ?? new Entry(tenant, this.#givenTo(tenant, peer), revision, this.#policy);
     this.#entries.set(tenant.key, entry);
     this.#list(tenant);
     if (peer && entry.peer !== peer) {
       entry.peer = peer;
       entry.given = this.#givenTo(tenant, peer);
     }
+    return entry;
+  }
+
+  /** The entry of a tenant, with the terms of the policy in force. */
+  #entryOf(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry) this.#follow(entry);
     return entry;
   }
 
@@ -454,9 +471,11 @@ export class Quotas implements Guarantees {
   }
 
   /**
-   * Applies a replaced policy. A tenant without an entry may get other terms too, so all revisions increase.
+   * Applies a replaced policy. A tenant without an entry may get other terms too, so all revisions increase. An
+   * entry follows when it is next used, and at the latest in a slice of the event loop: there may be thousands.
    */
   #followPolicy(): void {
+    this.#policy += 1;
     this.#revision += 1n;
     for (const [key, revision] of this.#past) this.#past.set(key, revision + 1n);
     const gone = [...this.#named.values()].filter(({ tenant }) => !this.#entries.has(tenant.key));
@@ -465,12 +484,17 @@ export class Quotas implements Guarantees {
       this.#reserveAbsent(tenant);
       this.#unlistUnused(tenant);
     }
-    for (const entry of this.#entries.values()) {
-      const given = this.#givenTo(entry.tenant, entry.peer);
-      if (!isDeepStrictEqual(given.terms, entry.given.terms)) entry.revision += 1n;
-      entry.given = given;
-      this.#place(entry);
-    }
+    // What throws is a defect, and ends the process as any other.
+    void slices.run(POLICY, this.#entries.values(), (entry) => this.#follow(entry));
+  }
+
+  #follow(entry: Entry): void {
+    if (entry.policy === this.#policy) return;
+    entry.policy = this.#policy;
+    const given = this.#givenTo(entry.tenant, entry.peer);
+    if (!isDeepStrictEqual(given.terms, entry.given.terms)) entry.revision += 1n;
+    entry.given = given;
+    this.#place(entry);
   }
 
   #reserveNamed(): void {

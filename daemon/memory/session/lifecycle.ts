@@ -7,6 +7,7 @@
  */
 import { NOTHING_HELD } from '@vkmemd/proto';
 import { LinkedQueue } from '../../limits/linked-queue.js';
+import type { Sharer } from '../../limits/shares.js';
 import { slices } from '../../limits/slices.js';
 import type { Identity } from '../../policy/identity.js';
 import type { Allocation } from '../allocation/allocation.js';
@@ -33,6 +34,9 @@ interface Collaborators {
   readonly reporter: Reporter;
 }
 
+/** Whose turn it is while sessions of any tenant are released. */
+const ENDED: Sharer = { key: 'sessions', name: 'sessions' };
+
 /** A session that has ended, and what it had is not released yet. */
 interface Ending {
   readonly session: Session;
@@ -44,8 +48,9 @@ interface Ending {
 export class SessionLifecycle {
   readonly #with: Collaborators;
   #stopped = false;
-  /** By the tenant's key. */
+  /** Ended sessions, by the tenant's key; a tenant of which one was released moves to the end. */
   readonly #ending = new Map<string, LinkedQueue<Ending>>();
+  readonly #tenants = new LinkedQueue<string>();
 
   constructor(collaborators: Collaborators) {
     this.#with = collaborators;
@@ -77,46 +82,61 @@ export class SessionLifecycle {
     return new Promise((done) => this.#release({ session, watch, done }));
   }
 
-  /** Releases what the session had, in a slice with others of its tenant. */
+  /** Releases what the session had, in a slice. */
   #release(ending: Ending): void {
-    const { tenant } = ending.session.identity;
-    const queue = this.#ending.get(tenant.key);
+    const { key } = ending.session.identity.tenant;
+    const queue = this.#ending.get(key);
     if (queue) {
       queue.push(ending);
       return;
     }
+    const idle = this.#ending.size === 0;
     const first = new LinkedQueue<Ending>();
     first.push(ending);
-    this.#ending.set(tenant.key, first);
+    this.#ending.set(key, first);
+    this.#tenants.push(key);
+    if (!idle) return;
     const around = (part: () => void) => this.#with.persistence.together(part);
     const release = ({ session, watch, done }: Ending) => {
       done(this.#releaseAll(session));
       watch[Symbol.dispose]();
     };
     slices
-      .run(tenant, this.#drain(tenant.key, first), release, { around, between: 1 })
+      .run(ENDED, this.#next(), release, { around, between: 1 })
       .catch((failure) => this.#with.reporter.fault('ended sessions could not be released', failure));
   }
 
-  *#drain(key: string, queue: LinkedQueue<Ending>): Generator<Ending> {
-    for (let next = queue.shift(); next; next = queue.shift()) yield next;
-    this.#ending.delete(key);
+  *#next(): Generator<Ending> {
+    for (let key = this.#tenants.shift(); key !== undefined; key = this.#tenants.shift()) {
+      const queue = this.#ending.get(key);
+      const ending = queue?.shift();
+      if (queue?.size) this.#tenants.push(key);
+      else this.#ending.delete(key);
+      if (ending) yield ending;
+    }
   }
 
   async #releaseAll(session: Session): Promise<void> {
     const { closing, registry, madeOnce, draining, reporter } = this.#with;
-    const frees: Promise<unknown>[] = [];
-    const free = (allocation: Allocation) => {
-      const freed = draining.free(allocation).catch((failure) => {
-        reporter.fault('an allocation of an ended session could not be freed', failure);
-      });
-      frees.push(freed);
-    };
-    await Promise.all([
-      closing.close(session, (allocation) => void draining.settle(allocation)),
-      slices.run(session.identity.tenant, [...registry.ownedBy(session)], free),
-    ]);
-    await Promise.all(frees);
+    const { tenant } = session.identity;
+    const failed = (failure: unknown) =>
+      reporter.fault('an allocation of an ended session could not be freed', failure);
+    await new Promise<void>((resolve, reject) => {
+      // Counted: a Promise.all() of very many would hold the event loop.
+      let pending = 1;
+      const done = () => {
+        pending -= 1;
+        if (pending === 0) resolve();
+      };
+      const free = (allocation: Allocation) => {
+        pending += 1;
+        draining.free(allocation).catch(failed).finally(done);
+      };
+      Promise.all([
+        closing.close(session, (allocation) => void draining.settle(allocation)),
+        slices.run(tenant, [...registry.ownedBy(session)], free),
+      ]).then(done, reject);
+    });
     madeOnce.removeSession(session);
   }
 
