@@ -28,13 +28,22 @@ export type CloseReason =
   | { readonly kind: 'closed' } // this side closed it: close() or end()
   | { readonly kind: 'error'; readonly errno: number; readonly message: string };
 
+/** The process that sent a message, as the kernel confirmed it (SCM_CREDENTIALS, unix(7)). */
+export interface MessageSender {
+  /** In this pid namespace; of the process, whichever thread sent it. */
+  readonly pid: number;
+  /** Its real, effective or saved uid, in this user namespace. */
+  readonly uid: number;
+}
+
 /** The callbacks of a Connection. */
 export interface ConnectionHandlers {
   /**
    * One message. The handler owns the fds, which are CLOEXEC. An exception that it throws is an
    * uncaughtException.
+   * @param sender Only with a message that identifySender() asks it of, and that carries credentials.
    */
-  message(data: Buffer, fds: OwnedFd[]): void;
+  message(data: Buffer, fds: OwnedFd[], sender?: MessageSender): void;
   /**
    * One message of which this process could not receive all fds (EMFILE); those that it received are closed.
    * Without this handler, and with `untrusted`, the connection ends with the fault 'fds-truncated'.
@@ -103,9 +112,10 @@ export class Connection {
       limits.untrusted ?? false,
       limits.keepsUnread ?? false,
       handlers.truncated !== undefined,
-      (data, raw, truncated) => {
+      (data, raw, truncated, pid, uid) => {
         const fds = raw === undefined ? [] : raw.map((received) => new OwnedFd(received, 'received'));
         if (truncated && handlers.truncated) handlers.truncated(data);
+        else if (pid !== undefined && uid !== undefined) handlers.message(data, fds, { pid, uid });
         else handlers.message(data, fds);
       },
       (kind) => this.#fault(kind as Fault['kind']),
@@ -155,6 +165,24 @@ export class Connection {
     const result = this.#native.send(data, raw);
     if (result === NO_ROOM) this.#fault('overflow');
     return result === 1;
+  }
+
+  /**
+   * Sends one message with the credentials of this process, without fds.
+   * @returns False if it was not sent: the connection has ended, or the message would have to wait.
+   * @throws VkmemError INVALID_ARGUMENT as send().
+   */
+  sendWithCredentials(data: Uint8Array): boolean {
+    this.#checkSize(data);
+    return this.#native.sendWithCredentials(data);
+  }
+
+  /**
+   * From now on the handler receives the sender with each message that contains these bytes; undefined for none. For
+   * `untrusted` connections.
+   */
+  identifySender(marker: Uint8Array | undefined): void {
+    this.#native.identifySender(marker);
   }
 
   /**

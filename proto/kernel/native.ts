@@ -53,13 +53,22 @@ export interface NativeConnection {
     untrusted: boolean,
     keepsUnread: boolean,
     deliversTruncated: boolean,
-    onMessage: (data: Buffer, fds: number[] | undefined, truncated: boolean) => void,
+    /** `pid` and `uid` of the sender: where identifySender() asked for them, and the kernel has them. */
+    onMessage: (
+      data: Buffer,
+      fds: number[] | undefined,
+      truncated: boolean,
+      pid: number | undefined,
+      uid: number | undefined,
+    ) => void,
     onFault: (kind: string) => void,
     /** `unread`: the socket, shut down, if the other side has not read all fds. JavaScript owns it. */
     onClose: (kind: string, errno: number, text: string, unread: number | undefined) => void,
   ): void;
   /** Returns 0: dropped; 1: sent or queued; 2: no room in the queue. */
   send(data: Uint8Array, taken: number[] | undefined): 0 | 1 | 2;
+  sendWithCredentials(data: Uint8Array): boolean;
+  identifySender(marker: Uint8Array | undefined): void;
   finish(kind: string, last: Uint8Array | undefined, dropQueued: boolean): void;
   close(): void;
   setPaused(paused: boolean): void;
@@ -199,6 +208,7 @@ export interface Native {
     /** Undefined where the kernel refuses the option. */
     groups: number[] | undefined;
     pidfd: number | undefined;
+    pidfdRefused: boolean;
   };
   hasExited(pidfd: number): boolean;
   openPidfd(pid: number): number;

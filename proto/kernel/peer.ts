@@ -37,6 +37,11 @@ export interface PeerIdentity {
    * by pid, because that could be another process.
    */
   readonly pidfd: OwnedFd | undefined;
+  /**
+   * Whether there is no pidfd because the kernel, or a seccomp filter, refuses SO_PEERPIDFD for every peer. Absent
+   * or false if this peer alone has none: it has ended.
+   */
+  readonly pidfdRefused?: boolean;
 }
 
 /**
@@ -46,9 +51,9 @@ export interface PeerIdentity {
  * @throws KernelError ENOTCONN; ENOTSOCK; EMFILE if the pidfd cannot be opened.
  */
 export function readPeer(socketFd: number): PeerIdentity {
-  const { pidfd: raw, groups, ...ids } = native.readPeer(socketFd);
+  const { pidfd: raw, groups, pidfdRefused, ...ids } = native.readPeer(socketFd);
   const pidfd = raw === undefined ? undefined : new OwnedFd(raw, `pidfd of ${ids.pid}`);
-  return { ...ids, groups: groups ?? groupsOf(ids.pid, pidfd), pidfd };
+  return { ...ids, groups: groups ?? groupsOf(ids.pid, pidfd), pidfd, ...(pidfdRefused && { pidfdRefused }) };
 }
 
 /** @param pidfd Borrowed; it proves whose status was read. */

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace vkmem {
 
@@ -99,6 +100,15 @@ void AskForCredentials(int socket_fd, bool ask) {
   setsockopt(socket_fd, SOL_SOCKET, SO_PASSCRED, &wanted, sizeof wanted);
 }
 
+// Sends one datagram, and again after EINTR. Returns zero or the errno.
+int SendMessage(int socket_fd, const msghdr& message) {
+  ssize_t sent;
+  do {
+    sent = sendmsg(socket_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? errno : 0;
+}
+
 }  // namespace
 
 int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* datagram) {
@@ -106,19 +116,35 @@ int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* d
 }
 
 int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t max_fds, const Origin& origin,
-                     Datagram* datagram) {
+                     const std::string& marker, Datagram* datagram) {
   const int err = Receive(socket_fd, MSG_PEEK, RoomForFds(max_fds), origin, {buffer, capacity}, datagram);
   if (err != 0 || datagram->data_truncated || datagram->fds_truncated) return err;
-  // The kernel now drops the datagram and its references to the fds; `datagram` has a reference to each.
+  // The kernel now drops the datagram and its references to the fds; `datagram` has a reference to each. The
+  // room is for credentials alone, which come before the fds.
+  const bool asks =
+      !marker.empty() && memmem(buffer, datagram->size, marker.data(), marker.size()) != nullptr;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
   char byte;
   iovec bytes = {&byte, sizeof byte};
   msghdr rest = {};
   rest.msg_iov = &bytes;
   rest.msg_iovlen = 1;
+  if (asks) {
+    rest.msg_control = control;
+    rest.msg_controllen = sizeof control;
+    AskForCredentials(socket_fd, true);
+  }
   ssize_t taken;
   do {
     taken = ReceiveMessage(socket_fd, &rest, 0);
   } while (taken == -ECONNRESET);
+  if (asks) {
+    AskForCredentials(socket_fd, false);
+    const cmsghdr* header = taken < 0 ? nullptr : CMSG_FIRSTHDR(&rest);
+    const bool told = header != nullptr && header->cmsg_level == SOL_SOCKET &&
+                      header->cmsg_type == SCM_CREDENTIALS && header->cmsg_len == CMSG_LEN(sizeof(ucred));
+    if (told) memcpy(&datagram->sender, CMSG_DATA(header), sizeof(ucred));
+  }
   return taken < 0 ? static_cast<int>(-taken) : 0;
 }
 
@@ -160,11 +186,24 @@ int SendDatagram(int socket_fd, const UnixAddress* to, const uint8_t* data, size
     header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
     memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
   }
-  ssize_t sent;
-  do {
-    sent = sendmsg(socket_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent < 0 ? errno : 0;
+  return SendMessage(socket_fd, message);
+}
+
+int SendWithCredentials(int socket_fd, const uint8_t* data, size_t size) {
+  const ucred own = {getpid(), geteuid(), getegid()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof own)] = {};
+  iovec bytes = {const_cast<uint8_t*>(data), size};
+  msghdr message = {};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_CREDENTIALS;
+  header->cmsg_len = CMSG_LEN(sizeof own);
+  memcpy(CMSG_DATA(header), &own, sizeof own);
+  return SendMessage(socket_fd, message);
 }
 
 bool IsHangup(int socket_fd) {

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "unique_fd.h"
@@ -29,7 +30,7 @@ struct Datagram {
   bool data_truncated = false;  // the datagram was longer than the buffer
   bool fds_truncated = false;   // some fds could not be installed
   FdList fds;                   // all that arrived, CLOEXEC set
-  // The sender, where the receiver has SO_PASSCRED.
+  // The sender, where the receiver has SO_PASSCRED or asked for it; pid 0 where the kernel has none.
   ucred sender = {0, static_cast<uid_t>(-1), static_cast<gid_t>(-1)};
 };
 
@@ -46,8 +47,12 @@ int ReceiveDatagram(int socket_fd, uint8_t* buffer, size_t capacity, Datagram* d
 // this process, with the given origin. A datagram with more fds (`fds_truncated`) stays in the socket, and so
 // does one that is too long. When the kernel drops the last reference to a file, the calling process closes
 // the file, which may block; so this function never makes the kernel drop a last reference.
+//
+// With a datagram that contains `marker` (unless that is empty) comes its sender, if the datagram carries
+// SCM_CREDENTIALS: the kernel lets a process name only itself there, unless it is privileged in its
+// namespaces (unix(7)).
 int ReceiveUntrusted(int socket_fd, uint8_t* buffer, size_t capacity, size_t max_fds, const Origin& origin,
-                     Datagram* datagram);
+                     const std::string& marker, Datagram* datagram);
 
 // Disables all ancillary data except fds, as ReceiveUntrusted() requires.
 void Harden(int socket_fd);
@@ -62,6 +67,9 @@ bool NextHasFds(int socket_fd);
 // at most kMaxFdsPerMessage. `to` is null where the socket is connected.
 int SendDatagram(int socket_fd, const UnixAddress* to, const uint8_t* data, size_t size,
                  const std::vector<int>& fds);
+
+// Sends one datagram with the credentials of this process (SCM_CREDENTIALS). Returns zero or the errno.
+int SendWithCredentials(int socket_fd, const uint8_t* data, size_t size);
 
 inline int SendDatagram(int socket_fd, const uint8_t* data, size_t size, const FdList& fds) {
   std::vector<int> numbers;

@@ -64,7 +64,8 @@ bool Connection::HoldsBack() {
 int Connection::Receive(uint8_t* buffer, Datagram* datagram) {
   if (!untrusted_) return ReceiveDatagram(socket_.get(), buffer, max_message_bytes_, datagram);
   const Origin origin = std::make_shared<Arrival>(peer_uid_);
-  const int err = ReceiveUntrusted(socket_.get(), buffer, max_message_bytes_, max_fds_, origin, datagram);
+  const int err =
+      ReceiveUntrusted(socket_.get(), buffer, max_message_bytes_, max_fds_, origin, marker_, datagram);
   if (!datagram->fds.empty()) arrival_ = origin;
   return err;
 }
@@ -119,7 +120,14 @@ void Connection::Deliver(const uint8_t* data, Datagram* datagram) {
       napi_set_element(Env(), fds, at++, number);
     }
   }
-  CallFromLoop(Env(), on_message_, {message, fds, Napi::Boolean::New(Env(), datagram->fds_truncated)});
+  napi_value pid = Env().Undefined();
+  napi_value uid = Env().Undefined();
+  if (datagram->sender.pid > 0) {
+    napi_create_int32(Env(), datagram->sender.pid, &pid);
+    napi_create_uint32(Env(), datagram->sender.uid, &uid);
+  }
+  CallFromLoop(Env(), on_message_,
+               {message, fds, Napi::Boolean::New(Env(), datagram->fds_truncated), pid, uid});
 }
 
 void Connection::Fault(const char* kind) {

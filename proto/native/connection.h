@@ -46,12 +46,16 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   explicit Connection(const Napi::CallbackInfo& info);
 
   // open(fd taken, maxMessageBytes, maxFds, maxQueuedMessages, maxQueuedBytes, maxQueuedFds,
-  //      untrusted, keepsUnread, deliversTruncated, onMessage(Buffer, fds[] | undefined, truncated),
-  //      onFault(kind),
+  //      untrusted, keepsUnread, deliversTruncated,
+  //      onMessage(Buffer, fds[] | undefined, truncated, pid | undefined, uid | undefined), onFault(kind),
   //      onClose(kind, errno, text, fd of a socket with fds unread | undefined))
   Napi::Value Open(const Napi::CallbackInfo& info);
   // send(Uint8Array, fds[] taken | undefined): 0 dropped, 1 sent or queued, 2 no room
   Napi::Value Send(const Napi::CallbackInfo& info);
+  // sendWithCredentials(Uint8Array): whether it was sent; false where it would have to wait
+  Napi::Value SendWithCredentials(const Napi::CallbackInfo& info);
+  // identifySender(Uint8Array | undefined): a message that contains these bytes is delivered with its sender
+  Napi::Value IdentifySender(const Napi::CallbackInfo& info);
   // finish(kind, last Uint8Array | undefined, drop what is queued)
   Napi::Value Finish(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
@@ -100,6 +104,7 @@ class Connection final : public Napi::ObjectWrap<Connection>, public Watch::Owne
   size_t max_message_bytes_ = 0;
   size_t max_fds_ = 0;
   bool untrusted_ = false;
+  std::string marker_;  // of messages that are received with their sender; empty for none
   uid_t peer_uid_ = 0;  // of an untrusted peer
   bool keeps_unread_ = false;
   bool delivers_truncated_ = false;       // a message is delivered without fds that did not fit

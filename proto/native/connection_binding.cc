@@ -100,6 +100,22 @@ Napi::Value Connection::Send(const Napi::CallbackInfo& info) {
   return answer(kAccepted);
 }
 
+Napi::Value Connection::SendWithCredentials(const Napi::CallbackInfo& info) {
+  REQUIRE_BYTES(data, 0);
+  const bool may = state_ == State::kOpen && !deaf_peer_ && outbox_.empty() && !starved_;
+  const bool sent = may && vkmem::SendWithCredentials(socket_.get(), data.data, data.size) == 0;
+  return Napi::Boolean::New(info.Env(), sent);
+}
+
+Napi::Value Connection::IdentifySender(const Napi::CallbackInfo& info) {
+  marker_.clear();
+  if (info[0].IsUndefined()) return info.Env().Undefined();
+  REQUIRE_BYTES(marker, 0);
+  REQUIRE_THAT(untrusted_, "this", "a connection to an untrusted peer");
+  marker_.assign(reinterpret_cast<const char*>(marker.data), marker.size);
+  return info.Env().Undefined();
+}
+
 Napi::Value Connection::Finish(const Napi::CallbackInfo& info) {
   REQUIRE_STRING(kind, 0);
   REQUIRE_BOOLEAN(drop_queued, 2);
@@ -150,6 +166,8 @@ Napi::Function Connection::Define(Napi::Env env) {
   return DefineClass(
       env, "Connection",
       {InstanceMethod<&Connection::Open>("open"), InstanceMethod<&Connection::Send>("send"),
+       InstanceMethod<&Connection::SendWithCredentials>("sendWithCredentials"),
+       InstanceMethod<&Connection::IdentifySender>("identifySender"),
        InstanceMethod<&Connection::Finish>("finish"), InstanceMethod<&Connection::Close>("close"),
        InstanceMethod<&Connection::SetPaused>("setPaused"),
        InstanceMethod<&Connection::KeepAlive>("keepAlive"),

@@ -4,7 +4,7 @@
 //
 // A pid can be reused. A pidfd refers to the process itself, but only if the kernel created it from the
 // recorded peer (SO_PEERPIDFD, Linux 6.5); pidfd_open(pid) could open another process. So kernels without
-// that option provide no pidfd.
+// that option provide no pidfd here; daemon/handoff/challenge.ts has another proof of the process.
 
 #include <errno.h>
 #include <napi.h>
@@ -45,8 +45,8 @@ bool IsUnavailable(int err) {
   return err == ENOPROTOOPT || err == EOPNOTSUPP || err == EPERM || err == EACCES || err == ENOSYS;
 }
 
-// readPeer(socket fd borrowed): { uid, gid, pid, groups | undefined, pidfd | undefined }. JavaScript owns the
-// pidfd.
+// readPeer(socket fd borrowed): { uid, gid, pid, groups | undefined, pidfd | undefined, pidfdRefused }.
+// JavaScript owns the pidfd.
 Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
   REQUIRE_FD(socket_fd, 0);
   const Napi::Env env = info.Env();
@@ -66,11 +66,13 @@ Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
 
   // The kernel sets CLOEXEC on it.
   int pidfd = -1;
+  bool refused = false;
   size = sizeof pidfd;
   if (getsockopt(socket_fd, SOL_SOCKET, kSoPeerPidfd, &pidfd, &size) != 0) {
     // Only these errors mean that no pidfd is available: no such option, or it is refused, no recorded peer,
     // a peer that was reaped (ESRCH; EINVAL before Linux 6.9). Others, such as EMFILE, are reported.
-    if (!IsUnavailable(errno) && errno != ENODATA && errno != ESRCH && errno != EINVAL) {
+    refused = IsUnavailable(errno);
+    if (!refused && errno != ENODATA && errno != ESRCH && errno != EINVAL) {
       return ThrowKernelError(env, "getsockopt SO_PEERPIDFD", errno);
     }
     pidfd = -1;
@@ -93,6 +95,7 @@ Napi::Value ReadPeer(const Napi::CallbackInfo& info) {
   } else {
     peer.Set("pidfd", env.Undefined());
   }
+  peer.Set("pidfdRefused", Napi::Boolean::New(env, refused));
   return peer;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "ancillary.h"
@@ -85,6 +86,8 @@ class Wire {
     const bool untrusted = hardened_ && script_->Bit();
     const size_t most = untrusted ? script_->Count() : vkmem::kMaxFdsPerMessage;
     const uint8_t squeeze = script_->Byte();
+    // Some messages contain this byte, and are received with their sender.
+    const std::string marker(1, static_cast<char>(squeeze));
     // AddressSanitizer detects accesses beyond the buffer's end.
     std::unique_ptr<uint8_t[]> buffer(new uint8_t[capacity]);
     Datagram datagram;
@@ -92,9 +95,10 @@ class Wire {
     if (squeeze > 224) squeezed = std::make_unique<Squeeze>(squeeze - 225);
     const auto receive = [&] {
       datagram = {};
-      return untrusted ? vkmem::ReceiveUntrusted(socket_.get(), buffer.get(), capacity, most,
-                                                 std::make_shared<vkmem::Arrival>(getuid()), &datagram)
-                       : vkmem::ReceiveDatagram(socket_.get(), buffer.get(), capacity, &datagram);
+      return untrusted
+                 ? vkmem::ReceiveUntrusted(socket_.get(), buffer.get(), capacity, most,
+                                           std::make_shared<vkmem::Arrival>(getuid()), marker, &datagram)
+                 : vkmem::ReceiveDatagram(socket_.get(), buffer.get(), capacity, &datagram);
     };
     int err = receive();
     if (IsReset(err)) err = receive();

@@ -33,6 +33,11 @@ export interface Hello {
    * With session_token, instead of grant_ids where these do not fit the message: no grant is dropped.
    */
   'keepAllGrants'?: (boolean);
+  /**
+   * The last Welcome's challenge, and nothing else in this message, which carries SCM_CREDENTIALS: the process that
+   * opened the connection identifies itself.
+   */
+  'proof'?: (Buffer | Uint8Array | string);
 }
 
 /**
@@ -66,4 +71,9 @@ export interface Hello__Output {
    * With session_token, instead of grant_ids where these do not fit the message: no grant is dropped.
    */
   'keepAllGrants': (boolean);
+  /**
+   * The last Welcome's challenge, and nothing else in this message, which carries SCM_CREDENTIALS: the process that
+   * opened the connection identifies itself.
+   */
+  'proof': (Buffer);
 }

@@ -23,6 +23,11 @@ export interface Welcome {
    * one has ended.
    */
   'restored'?: (boolean);
+  /**
+   * 16 bytes where the kernel has no SO_PEERPIDFD, until the process that opened the connection has returned them as
+   * Hello's proof. If session_id is 0, the session begins with that.
+   */
+  'challenge'?: (Buffer | Uint8Array | string);
 }
 
 /**
@@ -46,4 +51,9 @@ export interface Welcome__Output {
    * one has ended.
    */
   'restored': (boolean);
+  /**
+   * 16 bytes where the kernel has no SO_PEERPIDFD, until the process that opened the connection has returned them as
+   * Hello's proof. If session_id is 0, the session begins with that.
+   */
+  'challenge': (Buffer);
 }
