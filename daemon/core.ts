@@ -28,6 +28,7 @@ import { Reload, type ReloadFailure } from './memory/reload.js';
 import type { Reporter } from './memory/reporter.js';
 import { SessionClosing } from './memory/session/closing.js';
 import type { SessionEvent } from './memory/session/events.js';
+import { IdentifiedProcesses } from './memory/session/identified-processes.js';
 import { SessionLifecycle } from './memory/session/lifecycle.js';
 import { Sessions } from './memory/session/session.js';
 import { Signals } from './memory/session/signals.js';
@@ -104,6 +105,7 @@ export function makeCore(parts: CoreParts) {
   const registry = new Registry(authority);
   const madeOnce = new MadeOnce();
   const sessions = new Sessions(quotas, () => authority.policy.limits.sessions);
+  const identifiedProcesses = new IdentifiedProcesses();
   const signals = new Signals(fds, persistence.signals);
   const tickets = new Tickets(
     (identity) => quotas.of(identity).take('tickets'),
@@ -132,6 +134,7 @@ export function makeCore(parts: CoreParts) {
   const joining = new IvshmemJoining({
     ...{ servers: ivshmem, authority, fds, grants, lifecycle, persistence, reporter },
     identityOf: (peer) => identityOf(peer, authority.policy),
+    identifiedProcesses,
     onOutcome: (what, code, asker) => reportAnswer(requestEvents, 'ivshmem', what, code, asker),
   });
   const reports = new BudgetReports(budget, { sessions, registry, grants, device });
@@ -144,7 +147,7 @@ export function makeCore(parts: CoreParts) {
     ...{ allocationEvents, sessionEvents, requestEvents },
     ...{ transfers, allocations, frees, seals, lists },
     ...{ ledger, quotas, budget, reports, registry, madeOnce, creation, draining },
-    ...{ sessions, lifecycle, signals, tickets, grants, orphanedLocks, claimQueue },
+    ...{ sessions, identifiedProcesses, lifecycle, signals, tickets, grants, orphanedLocks, claimQueue },
     ...{ ivshmem, joining, budgetWatch, allocationWatch },
   };
 }

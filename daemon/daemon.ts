@@ -239,7 +239,10 @@ async function compose(
   if (state) stack.use(state);
   const peers = peerSupport();
   if (state && !peers.pidfd) {
-    log.warn(`this kernel (${release()}) has no SO_PEERPIDFD: SESSION memory does not outlive the daemon`);
+    const lack = `this kernel (${release()}) has no SO_PEERPIDFD`;
+    if (peers.pidfdByPid) {
+      log.warn(`${lack}: SESSION memory outlives the daemon only for clients that answer its challenge`);
+    } else log.warn(`${lack} and refuses pidfd_open: SESSION memory does not outlive the daemon`);
   }
   if (!peers.groups) {
     log.warn(

@@ -23,6 +23,7 @@ import type { FdBudget } from '../limits/fd-budget.js';
 import type { Authority } from '../memory/authority.js';
 import type { ClaimQueue } from '../memory/grant/claim-queue.js';
 import type { Reporter } from '../memory/reporter.js';
+import type { IdentifiedProcesses } from '../memory/session/identified-processes.js';
 import type { Sessions } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
@@ -45,6 +46,7 @@ interface Collaborators {
   readonly authority: Authority;
   readonly fds: FdBudget;
   readonly sessions: Sessions;
+  readonly identifiedProcesses: IdentifiedProcesses;
   readonly claimQueue: ClaimQueue;
   readonly reporter: Reporter;
   readonly requestEvents: RequestEvents;
@@ -187,13 +189,14 @@ export class CallersPlane implements AsyncDisposable {
     for (const caller of this.#callers.values()) this.#end(caller);
   }
 
-  #accept(plane: CallerPlane, fd: OwnedFd, peer: PeerIdentity): void {
+  #accept(plane: CallerPlane, fd: OwnedFd, connected: PeerIdentity): void {
     if (!this.#front.present) {
       // It ended while the connection waited for its turn.
       fd.close();
-      peer.pidfd?.close();
+      connected.pidfd?.close();
       return;
     }
+    const peer = this.#with.identifiedProcesses.complete(connected);
     this.#pass(plane, fd, identityOf(peer, this.#with.authority.policy), peer.pidfd);
   }
 

@@ -172,6 +172,7 @@ export class Gate implements Disposable {
     }
     // A process that inherited the connection starts its sequence again.
     const resumes = this.#greeted && hello?.resume === true;
+    const proves = this.#greeted && !resumes && (hello?.proof.byteLength ?? 0) > 0;
     const before = resumes ? 0n : this.#lastSequence;
     if (sequence <= before) {
       throw new VkmemError(
@@ -182,7 +183,8 @@ export class Gate implements Disposable {
     this.#lastSequence = sequence;
     if (!name) throw new VkmemError('PROTOCOL_ERROR', 'The body of the message is not known to this daemon.');
     if (name === 'Hello') {
-      if (this.#greeted && !resumes) throw new VkmemError('PROTOCOL_ERROR', 'Hello was sent twice.');
+      if (this.#greeted && !resumes && !proves)
+        throw new VkmemError('PROTOCOL_ERROR', 'Hello was sent twice.');
       this.#greeted = true;
     } else if (!this.#greeted && REQUESTS[name].who !== 'connect') {
       throw new VkmemError('PROTOCOL_ERROR', `${body} was sent before Hello.`);

@@ -8,7 +8,8 @@
  * cannot be sent ends the connection, because its client would wait for it, with grants that it does not know
  * of. Requests with an fd are read one at a time. The session ends with the connection or with the process
  * that opened it, whichever ends first. A process that inherited the connection resumes the session. All
- * requests of its predecessor must be answered before, so that neither process gets the other's answers.
+ * requests of its predecessor must be answered before, so that neither process gets the other's answers. Where the
+ * kernel does not know the process, the client may identify it by a second Hello (challenge.ts).
  */
 import {
   asVkmemError,
@@ -25,6 +26,7 @@ import {
   type Fault,
   MAX_CLIENT_FDS,
   MAX_MESSAGE_BYTES,
+  type MessageSender,
   type OwnedFd,
   statusOf,
   UNKNOWN_BODY,
@@ -35,18 +37,21 @@ import type { Persistence } from '../memory/persistence.js';
 import type { Reporter } from '../memory/reporter.js';
 import type { Caller } from '../memory/session/caller.js';
 import { ClientProcess } from '../memory/session/client-process.js';
+import type { IdentifiedProcesses } from '../memory/session/identified-processes.js';
 import type { SessionLifecycle } from '../memory/session/lifecycle.js';
 import type { Session } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
 import { beginRequest, type RequestEvents, reportAnswer } from '../requests/events.js';
 import type { Handler } from '../requests/handler.js';
 import type { Handlers } from '../requests/handlers.js';
-import type { Greetings } from '../requests/hello.js';
+import type { Greeted, Greetings } from '../requests/hello.js';
 import type { Place } from './admission.js';
+import type { Challenge } from './challenge.js';
 import { type Entry, Gate } from './gate.js';
 import { errorOfFault, goodbye } from './reject.js';
 
 type Message = Decoded<'ClientMessage'>;
+type Hello = NonNullable<Message['hello']>;
 const boundsOf = (body: string | undefined): Bounds => BOUNDS_OF_BODY.get(body) ?? UNKNOWN_BODY;
 
 /** The collaborators of a connection. */
@@ -58,17 +63,30 @@ export interface PeerCollaborators {
   readonly requestEvents: RequestEvents;
   readonly greetings: Greetings;
   readonly handlers: Handlers;
+  readonly identifiedProcesses: IdentifiedProcesses;
+}
+
+/** Who connected. */
+export interface Connected {
+  readonly identity: Identity;
+  /** For a peer of which the kernel gives no pidfd; disposed with the connection. */
+  readonly challenge: Challenge | undefined;
 }
 
 export class Peer {
   readonly #with: PeerCollaborators;
-  readonly #identity: Identity;
+  #identity: Identity;
+  /** Undefined once it is answered. */
+  #challenge: Challenge | undefined;
+  /** The Hello of a peer whose session begins once its process is known. */
+  #postponed: Hello | undefined;
   readonly #connection: Connection;
   readonly #greeting: NodeJS.Timeout;
   readonly #gone: (peer: Peer, unread: OwnedFd | undefined) => void;
   readonly #place: Place;
   readonly #gate: Gate;
   #process: ClientProcess | undefined;
+  #identified: Disposable | undefined;
   #watch: Disposable;
   #session: Session | undefined;
   #parting = false;
@@ -82,16 +100,17 @@ export class Peer {
   constructor(
     collaborators: PeerCollaborators,
     fd: OwnedFd,
-    identity: Identity,
+    { identity, challenge }: Connected,
     place: Place,
     gone: (peer: Peer, unread: OwnedFd | undefined) => void,
   ) {
     this.#with = collaborators;
     this.#identity = identity;
+    this.#challenge = challenge;
     this.#place = place;
     this.#gone = gone;
     const handlers = {
-      message: (data: Buffer, fds: OwnedFd[]) => this.#receive(data, fds),
+      message: (data: Buffer, fds: OwnedFd[], sender?: MessageSender) => this.#receive(data, fds, sender),
       fault: (fault: Fault) => goodbye(0n, errorOfFault(fault)),
       close: (_reason: CloseReason, unread?: OwnedFd) => this.#closed(unread),
     };
@@ -119,9 +138,11 @@ export class Peer {
    * Closes the connection when the process that opened it exits, even if another process has the socket.
    * Takes ownership of the pidfd.
    */
-  closeOnExit(pidfd: OwnedFd): void {
-    this.#process = new ClientProcess(this.#identity.pid, pidfd, this.#place.process);
-    this.#watch = this.#process.watch(() => this.close());
+  closeOnExit(pidfd: OwnedFd): ClientProcess {
+    const process = new ClientProcess(this.#identity.pid, pidfd, this.#place.process);
+    this.#process = process;
+    this.#watch = process.watch(() => this.close());
+    return process;
   }
 
   /** Closes the connection at once. */
@@ -137,7 +158,7 @@ export class Peer {
     this.#sayGoodbye(0n, reason);
   }
 
-  #receive(data: Buffer, fds: OwnedFd[]): void {
+  #receive(data: Buffer, fds: OwnedFd[], sender: MessageSender | undefined): void {
     let sequence = 0n;
     try {
       const cost = costOf('ClientMessage', data, boundsOf);
@@ -145,7 +166,7 @@ export class Peer {
       sequence = message.sequence;
       const permitted = !message.import || this.#with.authority.rightsOf(this.#identity).import;
       const entry = this.#gate.enter(message, fds.length, cost, permitted);
-      if (message.hello) this.#greet(sequence, message.hello, entry);
+      if (message.hello) this.#greet(sequence, message.hello, entry, sender);
       else void this.#answer(message, fds, entry);
     } catch (failure) {
       closeAll(fds);
@@ -157,21 +178,90 @@ export class Peer {
    * Begins a session, or resumes the one that this connection has.
    * @throws VkmemError for an error that ends the connection.
    */
-  #greet(sequence: bigint, hello: NonNullable<Message['hello']>, entry: Entry): void {
+  #greet(sequence: bigint, hello: Hello, entry: Entry, sender: MessageSender | undefined): void {
     using _entered = entry;
-    const { greetings, requestEvents } = this.#with;
+    if (hello.proof.byteLength > 0) {
+      this.#identify(sequence, hello, sender);
+      return;
+    }
+    const { greetings } = this.#with;
     const unread = this.#session ? this.#gate.underWay - 1 + this.#connection.queuedMessages : 0;
     if (unread > 0) {
       const reason = `The session cannot be resumed: ${unread} answers have not been read.`;
       throw new VkmemError('PROTOCOL_ERROR', reason);
     }
-    const { session, welcome } = this.#session
-      ? greetings.resume(this.#session, hello)
-      : greetings.begin(this.#identity, this.#process, hello);
+    const challenge = this.#challenge;
+    if (challenge && greetings.isKnown(this.#identity, hello)) this.#believe(challenge);
+    try {
+      const greeted = this.#session
+        ? greetings.resume(this.#session, hello)
+        : greetings.begin(this.#identity, this.#process, hello);
+      this.#welcome(sequence, greeted);
+    } catch (refusal) {
+      if (!this.#mayLift(refusal)) throw refusal;
+      this.#postponed = hello;
+      this.#send({ sequence, welcome: { ...greetings.postponed(), ...this.#nextChallenge() } });
+    }
+  }
+
+  /** Whether the peer may be served once its unit is known. */
+  #mayLift(refusal: unknown): boolean {
+    const { identity } = this.#challenge ?? {};
+    if (this.#session || identity?.unit === undefined || !(refusal instanceof VkmemError)) return false;
+    const byPolicy = refusal.code === 'NOT_PERMITTED' || refusal.code === 'TOO_MANY_SESSIONS';
+    return byPolicy && this.#with.authority.rightsOf(identity).connect;
+  }
+
+  /**
+   * The client answers the challenge. If another process did, the session stays as it is.
+   * @throws VkmemError for an error that ends the connection.
+   */
+  #identify(sequence: bigint, hello: Hello, sender: MessageSender | undefined): void {
+    const challenge = this.#challenge;
+    if (!challenge) throw new VkmemError('PROTOCOL_ERROR', 'Hello has a proof, but there is no challenge.');
+    if (hello.resume) throw new VkmemError('PROTOCOL_ERROR', 'Hello has both a proof and resume.');
+    try {
+      challenge.answer(hello.proof, sender);
+    } catch (failure) {
+      const error = asVkmemError(failure);
+      if (error.code !== 'NOT_PERMITTED') throw error;
+      this.#respond({ sequence, error: statusOf(error) });
+      return;
+    }
+    const process = this.#believe(challenge);
+    const { greetings } = this.#with;
+    const first = this.#postponed ?? hello;
+    this.#postponed = undefined;
+    this.#welcome(
+      sequence,
+      this.#session
+        ? greetings.prove(this.#session, this.#identity, process)
+        : greetings.begin(this.#identity, process, first),
+    );
+  }
+
+  /** The connection is that of the challenge's process. Takes ownership of its pidfd. */
+  #believe({ identity, pidfd }: Challenge): ClientProcess {
+    this.#challenge = undefined;
+    this.#connection.identifySender(undefined);
+    this.#identity = identity;
+    const process = this.closeOnExit(pidfd);
+    this.#identified = this.#with.identifiedProcesses.add(identity.uid, process);
+    return process;
+  }
+
+  #nextChallenge(): { readonly challenge?: Buffer } {
+    const challenge = this.#challenge?.next();
+    this.#connection.identifySender(challenge);
+    return challenge ? { challenge } : {};
+  }
+
+  #welcome(sequence: bigint, { session, welcome }: Greeted): void {
     clearTimeout(this.#greeting);
     this.#session = session;
+    const { requestEvents } = this.#with;
     reportAnswer(requestEvents, 'handoff', 'hello', 'OK', { identity: this.#identity, session });
-    this.#send({ sequence, welcome });
+    this.#send({ sequence, welcome: { ...welcome, ...this.#nextChallenge() } });
   }
 
   /** Serves a request. Takes ownership of the fds of the message. */
@@ -258,6 +348,8 @@ export class Peer {
     clearTimeout(this.#greeting);
     this.#gate[Symbol.dispose]();
     this.#gone(this, unread);
+    this.#identified?.[Symbol.dispose]();
+    this.#challenge?.[Symbol.dispose]();
     const stays = this.#parting && !this.#process?.exited;
     if (this.#session && !stays) void this.#with.lifecycle.end(this.#session);
     this.#watch[Symbol.dispose](); // last, since locks of the session may have to watch the process

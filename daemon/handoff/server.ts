@@ -14,6 +14,7 @@ import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { reportAnswer } from '../requests/events.js';
 import { Admission, type Place } from './admission.js';
+import { Challenge } from './challenge.js';
 import { Lingering } from './lingering.js';
 import { Peer, type PeerCollaborators } from './peer.js';
 import { reject } from './reject.js';
@@ -56,16 +57,21 @@ export class HandoffServer implements AsyncDisposable {
   }
 
   #accept(fd: OwnedFd, { pidfd, ...ids }: PeerIdentity): void {
+    const { authority } = this.#with;
     let peer: Peer | undefined;
     let place: Place | undefined;
     let identity: Identity | undefined;
+    let challenge: Challenge | undefined;
     try {
-      identity = identityOf({ pidfd, ...ids }, this.#with.authority.policy);
+      identity = identityOf({ pidfd, ...ids }, authority.policy);
       this.#refuseFront(identity);
-      this.#with.authority.requireConnect(identity);
-      const admitted = this.#admission.admit(identity);
+      challenge = Challenge.of({ pidfd, ...ids }, authority.policy);
+      // A peer that only its unit permits to connect may say which process it is.
+      const allowed = [challenge?.identity, identity].find((one) => one && authority.rightsOf(one).connect);
+      authority.requireConnect(allowed ?? identity);
+      const admitted = this.#admission.admit(allowed ?? identity);
       place = admitted;
-      peer = new Peer(this.#with, fd, identity, admitted, (gone, unread) => {
+      peer = new Peer(this.#with, fd, { identity, challenge }, admitted, (gone, unread) => {
         this.#peers.delete(gone);
         if (unread) this.#lingering.add(unread, admitted);
         else admitted[Symbol.dispose]();
@@ -74,6 +80,7 @@ export class HandoffServer implements AsyncDisposable {
       if (pidfd) peer.closeOnExit(pidfd);
     } catch (failure) {
       pidfd?.close();
+      challenge?.[Symbol.dispose]();
       if (!place) {
         this.#refuse(fd, failure, identity);
         return;

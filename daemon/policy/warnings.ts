@@ -16,13 +16,18 @@ export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Fin
   }
   warnOfReservations(rules, policy, findings);
   const asks = rules.find(({ rule }) => rule.match.units !== undefined);
-  if (asks && !peerSupport().pidfd) {
-    findings.warn(asks.at, 'this kernel has no SO_PEERPIDFD (Linux 6.5): rules with unit match no peer.');
-  }
+  if (asks) warnOfUnits(asks, findings);
   if (!policy.rightsOf({ uid: 0, gid: 0, pid: 0, groups: [] }).connect) {
     const at = rules.findLast(({ rule }) => rule.gives.connect === false)?.at;
     if (at) findings.warn(at, 'root may not connect, so it cannot operate this daemon.');
   }
+}
+
+function warnOfUnits({ at }: ReadRule, findings: Findings): void {
+  const { pidfd, pidfdByPid } = peerSupport();
+  if (pidfd) return;
+  const who = pidfdByPid ? 'match only peers that answer the challenge of the handoff socket' : 'match no peer';
+  findings.warn(at, `this kernel has no SO_PEERPIDFD (Linux 6.5): rules with unit ${who}.`);
 }
 
 function warnOfRule({ at, rule: { match, gives } }: ReadRule, findings: Findings): void {

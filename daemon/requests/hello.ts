@@ -44,18 +44,31 @@ export interface Greetings {
   begin(identity: Identity, process: ClientProcess | undefined, hello: RequestOf<'Hello'>): Greeted;
   /** Another process has inherited the connection. @throws VkmemError VERSION_UNSUPPORTED, PROTOCOL_ERROR. */
   resume(session: Session, hello: RequestOf<'Hello'>): Greeted;
+  /**
+   * The process that opened the connection of a session has identified itself.
+   * @throws VkmemError NOT_PERMITTED if the policy does not permit it, with its unit, to connect.
+   */
+  prove(session: Session, identity: Identity, process: ClientProcess): Greeted;
+  /** Whether the peer is known as the process of a session that it continues. */
+  isKnown(identity: Identity, hello: RequestOf<'Hello'>): boolean;
+  /** A Welcome without a session: it begins once the process has identified itself. */
+  postponed(): ResponseDraft<'Hello'>;
 }
 
 export function hello(collaborators: Collaborators): Greetings {
   const { authority, sessions, lifecycle, grants, draining, version } = collaborators;
 
-  const welcome = (session: Session, restored: boolean): ResponseDraft<'Hello'> => ({
+  const postponed = (): ResponseDraft<'Hello'> => ({
     protocolVersion: PROTOCOL_VERSION,
     incarnation: sessions.incarnation,
-    sessionToken: session.token,
-    sessionId: session.id,
     daemonVersion: version,
     maxMessageBytes: MAX_MESSAGE_BYTES,
+  });
+
+  const welcome = (session: Session, restored: boolean): ResponseDraft<'Hello'> => ({
+    ...postponed(),
+    sessionToken: session.token,
+    sessionId: session.id,
     restored,
   });
 
@@ -84,6 +97,14 @@ export function hello(collaborators: Collaborators): Greetings {
       session.clientName = parseHello(request);
       return { session, welcome: welcome(session, false) };
     },
+    prove(session, identity, process) {
+      authority.requireConnect(identity);
+      session.prove(process, identity);
+      return { session, welcome: welcome(session, false) };
+    },
+    isKnown: (identity, { sessionToken }) =>
+      sessionToken !== '' && sessions.isSleeper(sessionToken, identity),
+    postponed,
   };
 }
 

@@ -60,6 +60,8 @@ export class StateWriter implements Persistence {
   readonly #allocations = new Map<string, string[]>();
   /** Persisted sessions. The promise is that of the write: whether the next start can watch the process. */
   readonly #sessions = new Map<Session, Promise<boolean>>();
+  /** Those that were persisted without a process. They are persisted again when it is known. */
+  readonly #unwatched = new WeakSet<Session>();
   /**
    * Ended sessions with orphaned locks, and the ids of the grants whose records stay as long as the locks: one
    * of each kind and access of each allocation.
@@ -239,15 +241,19 @@ export class StateWriter implements Persistence {
   }
 
   /**
-   * Persists a session once. A session without a pidfd ends with this process, because the next start could
+   * Persists a session once, or again if its process is known since then. A session without a pidfd ends with this process, because the next start could
    * not watch its process.
    */
   #write(session: Session): Promise<boolean> {
     const known = this.#sessions.get(session);
-    if (known) return known;
+    if (known && !(this.#unwatched.has(session) && session.process)) return known;
+    if (session.process) this.#unwatched.delete(session);
+    else this.#unwatched.add(session);
     const writing = this.#writeOnce(session);
     this.#sessions.set(session, writing);
-    writing.catch(() => this.#sessions.delete(session));
+    writing.catch(() => {
+      if (this.#sessions.get(session) === writing) this.#sessions.delete(session);
+    });
     return writing;
   }
 

@@ -3,21 +3,20 @@
  * says what it lacks.
  */
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { connect } from '@vkmemd/client';
 import t, { type Test } from 'tap';
 import { execute } from '../cli/support.js';
 import { asUser } from '../support/as-user.js';
-import { ANYBODY, root, startDaemon } from '../support/daemon.js';
+import { ANYBODY, startDaemon } from '../support/daemon.js';
+import { refusing } from '../support/refuse-calls.js';
 import { noOtherUser, OTHER_UID, openToOthers } from '../support/uid.js';
 
-const PROGRAM = join(root, 'test/support/refuse-calls.py');
 const python = spawnSync('python3', ['--version']);
 const skip = python.error ? `no python3 here: ${python.error.message}` : false;
 const GROUP = 65_529;
 
 const start = (t: Test, errno: string, calls: readonly string[], policy = '') =>
-  startDaemon(t, { policy, before: ['python3', PROGRAM, errno, ...calls, '--'] });
+  startDaemon(t, { policy, before: refusing(errno, ...calls) });
 
 for (const errno of ['EPERM', 'ENOSYS', 'EACCES']) {
   t.test(`memfd_create: ${errno}`, { skip }, async (t) => {
@@ -38,7 +37,7 @@ for (const errno of ['EPERM', 'ENOSYS', 'EACCES']) {
     const daemon = await start(t, errno, refused, ANYBODY);
     await using client = await connect({ runtimeDir: daemon.runtimeDir });
     await using memory = await client.allocate({ size: 4096 });
-    t.equal(memory.allocation.kept, false, 'without SO_PEERPIDFD SESSION memory does not outlive the daemon');
+    t.equal(memory.allocation.kept, false, 'this daemon has no fd store');
     t.match(daemon.log(), /refuses SO_PEERGROUPS/);
   });
 

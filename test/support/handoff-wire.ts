@@ -70,6 +70,19 @@ export class HandoffWire {
     return Object.assign(wire, { welcome: message.welcome });
   }
 
+  /** Sends Hello, and answers the challenge of a daemon that does not know the process. */
+  async greet(clientName: string): Promise<void> {
+    const { message } = await this.ask({ hello: { protocolVersion: PROTOCOL_VERSION, clientName } });
+    const proof = message.welcome?.challenge;
+    if (proof === undefined || proof.byteLength === 0) return;
+    this.#sequence += 1n;
+    this.connection.sendWithCredentials(
+      encode('ClientMessage', { sequence: this.#sequence, hello: { proof } }),
+    );
+    const { message: answer } = await this.next();
+    if (answer.error) throw errorOf(answer.error);
+  }
+
   /** Sends one message with the next sequence number. */
   send(body: Draft<'ClientMessage'>, fds: OwnedFd[] = []): void {
     this.#sequence += 1n;

@@ -25,7 +25,7 @@ async function attempt(work: Promise<unknown>): Promise<string> {
 
 const control = new ControlWire(runtimeDir);
 const wire = new HandoffWire(runtimeDir);
-const hello = await attempt(wire.ask({ hello: { protocolVersion: 1, clientName: 'visitor' } }));
+const hello = await attempt(wire.greet('visitor'));
 const allocated = async (request: Draft<'AllocateRequest'>) => {
   const answer = await attempt(wire.ask({ allocate: { sizeBytes: 4096n, kinds, ...request } }));
   if (answer === 'served' && request.name) await wire.ask({ free: { allocation: { name: request.name } } });

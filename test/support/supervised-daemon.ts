@@ -36,6 +36,8 @@ export interface SupervisedOptions {
    * Needs root.
    */
   readonly tmpfs?: string;
+  /** A command that runs the supervisor as its last step. */
+  readonly before?: readonly string[];
 }
 
 /** Mounts the tmpfs $1 of the size $0 and executes the other arguments. */
@@ -110,10 +112,11 @@ export class SupervisedDaemon {
       ...options.env,
     };
     const node = plainNode(['--conditions=vkmemd-test', ...args, ...(options.args ?? [])]);
-    const { tmpfs } = options;
-    const [program, words] = node;
+    const { tmpfs, before = [] } = options;
+    const [program = '', ...words] = [...before, node[0], ...node[1]];
     const mounted = ['--mount', '--propagation', 'private', 'sh', '-c', IN_TMPFS, tmpfs ?? '', runtimeDir];
-    const run: [string, string[]] = tmpfs === undefined ? node : ['unshare', [...mounted, program, ...words]];
+    const run: [string, string[]] =
+      tmpfs === undefined ? [program, words] : ['unshare', [...mounted, program, ...words]];
     const child = spawn(...run, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     if (child.pid === undefined) throw new Error('the supervisor could not be started');
     this.supervisor = child.pid;

@@ -21,6 +21,7 @@ import {
   MAX_MESSAGE_BYTES,
   MAX_MESSAGE_FDS,
   type OwnedFd,
+  PROTOCOL_VERSION,
   REQUESTS,
   type RequestDraft,
   VkmemError,
@@ -93,6 +94,17 @@ export class HandoffConnection implements Requester {
     });
   }
 
+  /**
+   * Sends Hello with the credentials of this process, which answers the challenge of the last Welcome.
+   * @throws VkmemError as request(); UNAVAILABLE if it cannot be sent at once.
+   */
+  prove(challenge: Uint8Array): Promise<Answer<'Hello'>> {
+    const fields = { protocolVersion: PROTOCOL_VERSION, proof: challenge };
+    return new Promise((resolve, reject) => {
+      this.send({ request: 'Hello', fields, fds: [], signed: true, attempts: 0, losses: 0, resolve, reject });
+    });
+  }
+
   /** Sends a request and settles it. It may have been sent on another connection before. */
   send(pending: Pending): void {
     this.#waiting.push(pending);
@@ -130,7 +142,7 @@ export class HandoffConnection implements Requester {
   }
 
   #send(pending: Pending): void {
-    const { request, fields, fds } = pending;
+    const { request, fields, fds, signed = false } = pending;
     if (this.#end) {
       closeAll(fds);
       pending.reject(afterEnd(this.#end));
@@ -145,7 +157,10 @@ export class HandoffConnection implements Requester {
       };
       // A message is dropped only if the connection has ended; the callback for that then rejects the
       // request.
-      this.#connection.send(encode('ClientMessage', message), fds);
+      const data = encode('ClientMessage', message);
+      if (!signed) this.#connection.send(data, fds);
+      else if (!this.#connection.sendWithCredentials(data))
+        throw new VkmemError('UNAVAILABLE', 'The credentials of this process could not be sent.');
       this.#lastSequence = sequence;
       pending.attempts += 1;
       this.#inFlight.set(sequence, pending);

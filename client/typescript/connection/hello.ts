@@ -30,6 +30,21 @@ export function prepareHello(): void {
 }
 
 /**
+ * Answers the challenge of a daemon that does not know which process it serves (before Linux 6.5). A session that this
+ * process inherited from another one continues without.
+ * @returns the last Welcome.
+ */
+async function prove(handoff: HandoffConnection, welcome: Decoded<'Welcome'>): Promise<Decoded<'Welcome'>> {
+  try {
+    const { message } = await handoff.prove(welcome.challenge);
+    return { ...message, restored: welcome.restored || message.restored };
+  } catch (failure) {
+    if (welcome.sessionId === 0n || handoff.end !== undefined) throw failure;
+    return welcome;
+  }
+}
+
+/**
  * Sends Hello, once, before any other request. On failure the connection is closed.
  * @throws VkmemError UNAVAILABLE if the connection ends or the daemon does not answer in time;
  *   VERSION_UNSUPPORTED; NOT_PERMITTED; TOO_MANY_SESSIONS, TOO_MANY_FILES; PROTOCOL_ERROR.
@@ -63,7 +78,7 @@ export async function greet(handoff: HandoffConnection, greeting: Greeting): Pro
         `The daemon uses protocol version ${message.protocolVersion}, this client ${PROTOCOL_VERSION}.`,
       );
     }
-    return message;
+    return message.challenge.byteLength > 0 ? await prove(handoff, message) : message;
   } catch (failure) {
     handoff.close(new VkmemError('UNAVAILABLE', 'The session could not be opened.', {}, failure));
     throw failure;

@@ -41,6 +41,8 @@ export interface Pending {
   readonly fields: unknown;
   /** Owned by the request until it is sent. */
   readonly fds: readonly OwnedFd[];
+  /** Whether it is sent with the credentials of this process; then it has no fds. */
+  readonly signed?: boolean;
   /** The epoch that the request is bound to, if it is valid in no other one. */
   readonly epoch?: object | undefined;
   /** How often the request was sent, on all connections. */

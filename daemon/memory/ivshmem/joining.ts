@@ -25,6 +25,7 @@ import type { Grants } from '../grant/grants.js';
 import type { Persistence } from '../persistence.js';
 import type { Reporter } from '../reporter.js';
 import { ClientProcess } from '../session/client-process.js';
+import type { IdentifiedProcesses } from '../session/identified-processes.js';
 import type { SessionLifecycle } from '../session/lifecycle.js';
 import type { Session } from '../session/session.js';
 import { requireOfferable } from './offer.js';
@@ -59,6 +60,7 @@ interface Collaborators {
   readonly reporter: Reporter;
   /** The identity of a peer, by the policy in force. */
   readonly identityOf: (peer: PeerIdentity) => Identity;
+  readonly identifiedProcesses: IdentifiedProcesses;
   readonly onOutcome: OnOutcome;
 }
 
@@ -73,8 +75,13 @@ export class IvshmemJoining {
    * Serves a connection to a server's socket: the peer joins, or the connection is closed. Takes ownership of
    * the socket and the pidfd. Never rejects.
    */
-  readonly accept = async (server: IvshmemServer, socket: OwnedFd, peer: PeerIdentity): Promise<void> => {
-    const { identityOf, reporter, onOutcome } = this.#with;
+  readonly accept = async (
+    server: IvshmemServer,
+    socket: OwnedFd,
+    connected: PeerIdentity,
+  ): Promise<void> => {
+    const { identityOf, identifiedProcesses, reporter, onOutcome } = this.#with;
+    const peer = identifiedProcesses.complete(connected);
     const { pidfd } = peer;
     let identity: Identity | undefined;
     let code: ErrorCode | 'OK' = 'OK';

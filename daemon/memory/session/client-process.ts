@@ -39,6 +39,11 @@ export class ClientProcess {
     return this.#pidfd.open ? this.#pidfd.dup() : undefined;
   }
 
+  /** Whether it has not exited, as the kernel knows at this moment; false once its pidfd is closed. */
+  get alive(): boolean {
+    return this.#pidfd.open && !hasExited(this.#pidfd);
+  }
+
   /** Whether its exit has been reported. */
   get exited(): boolean {
     return this.#exited;

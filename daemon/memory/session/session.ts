@@ -56,7 +56,8 @@ export function tooManySessions(places: Shares, tenant: Sharer, whose: Whose): V
 
 export class Session {
   readonly id: bigint;
-  readonly identity: Identity;
+  /** Has the unit only once the process is known: see prove(). */
+  identity: Identity;
   /** Milliseconds since 1970. A restart of the daemon does not change it. */
   readonly beganAt: number;
   /** Changes with each restart of the daemon. */
@@ -77,6 +78,12 @@ export class Session {
     this.identity = identity;
     this.token = token;
     this.clientName = clientName;
+  }
+
+  /** The process that opened it is known from now on. @param identity of the same tenant. */
+  prove(process: ClientProcess, identity: Identity): void {
+    this.process = process;
+    this.identity = identity;
   }
 }
 
@@ -177,19 +184,30 @@ export class Sessions {
    * present it again if this answer is lost in another restart.
    * @returns undefined if there is no sleeping session with this token, tenant and pid.
    */
-  wake(token: string, { tenant, pid }: Identity): Session | undefined {
-    const hash = tokenHash(token);
-    const session = this.#asleep.get(hash);
-    if (!session || !sameTenant(session.identity.tenant, tenant) || session.identity.pid !== pid)
-      return undefined;
-    if (session.process?.exited) return undefined;
-    this.#asleep.delete(hash);
+  wake(token: string, identity: Identity): Session | undefined {
+    const session = this.#sleeper(token, identity);
+    if (!session || session.process?.exited) return undefined;
+    this.#asleep.delete(tokenHash(token));
     this.#hashes.delete(session);
     session.token = `${this.incarnation}.${secretOf(token)}`;
     session.sleeping?.[Symbol.dispose]();
     session.sleeping = undefined;
     this.#live.set(session.token, session);
     return session;
+  }
+
+  /**
+   * Whether a peer is the process of the sleeping session that its token is of. That process has not exited, so no
+   * other process has its pid.
+   */
+  isSleeper(token: string, identity: Identity): boolean {
+    return this.#sleeper(token, identity)?.process?.alive === true;
+  }
+
+  #sleeper(token: string, { tenant, pid }: Identity): Session | undefined {
+    const session = this.#asleep.get(tokenHash(token));
+    if (!session || !sameTenant(session.identity.tenant, tenant)) return undefined;
+    return session.identity.pid === pid ? session : undefined;
   }
 
   #newToken(): string {
