@@ -16,6 +16,7 @@ import {
   disposalFailures,
   IVSHMEM_FOLDER,
   peerSupport,
+  requireProc,
   setMaxPendingCloses,
   uuidText,
   VkmemError,
@@ -127,6 +128,7 @@ export interface Daemon extends AsyncDisposable {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { log = pino({ level: 'silent' }), env = {} } = options;
   await using stack = new AsyncDisposableStack();
+  requireProc();
   try {
     const inherited = stack.use(inheritResources(env, log));
     const manager = Manager.fromEnvironment(env, log);

@@ -8,7 +8,16 @@
  */
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ADMIN_SOCKET, CONTROL_SOCKET, HANDOFF_SOCKET, socketPath, VkmemError } from '@vkmemd/proto';
+import {
+  ADMIN_SOCKET,
+  CONTROL_SOCKET,
+  HANDOFF_SOCKET,
+  isKernelError,
+  refusalOf,
+  socketPath,
+  systemFault,
+  VkmemError,
+} from '@vkmemd/proto';
 import { exposureOf } from './folder-access.js';
 import { FolderLock } from './folder-lock.js';
 import { removeStaleSocket, SocketFile } from './socket-file.js';
@@ -64,9 +73,9 @@ export class RuntimeFolder implements Disposable {
       }
     } catch (cause) {
       lock?.[Symbol.dispose]();
-      const known = cause instanceof VkmemError;
-      const reason = `The runtime folder ${path} cannot be used: ${known ? cause.reason : `${String(cause)}.`}`;
-      throw new VkmemError('UNAVAILABLE', reason, {}, cause, known ? cause.next : USABLE);
+      const known = cause instanceof VkmemError ? cause : systemFault(cause);
+      const reason = `The runtime folder ${path} cannot be used: ${known?.reason ?? `${String(cause)}.`}`;
+      throw new VkmemError('UNAVAILABLE', reason, {}, cause, nextOf(cause));
     }
     const next = 'Stop the other daemon, or choose another --runtime-dir.';
     throw new VkmemError('UNAVAILABLE', `Another vkmemd uses ${path}.`, {}, undefined, next);
@@ -82,6 +91,13 @@ export class RuntimeFolder implements Disposable {
     for (const socket of this.#created) socket[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
   }
+}
+
+/** A lock is refused by no mode of a file or folder. */
+function nextOf(cause: unknown): string {
+  if (cause instanceof VkmemError) return cause.next;
+  const refusal = isKernelError(cause) && cause.syscall === 'flock' ? refusalOf(cause) : undefined;
+  return refusal ?? USABLE;
 }
 
 /**

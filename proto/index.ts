@@ -63,6 +63,7 @@ export * from './kernel/parent.js';
 export * from './kernel/peer.js';
 export * from './kernel/peer-support.js';
 export * from './kernel/poll.js';
+export * from './kernel/proc.js';
 export * from './kernel/process-access.js';
 export * from './kernel/program.js';
 export * from './kernel/socket.js';

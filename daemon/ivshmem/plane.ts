@@ -11,7 +11,15 @@
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Listener, listenAt, type OwnedFd, streamPair, VkmemError } from '@vkmemd/proto';
+import {
+  Listener,
+  listenAt,
+  type OwnedFd,
+  refusalOf,
+  streamPair,
+  systemFault,
+  VkmemError,
+} from '@vkmemd/proto';
 import { type FdBudget, joinInFlight } from '../limits/fd-budget.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Authority } from '../memory/authority.js';
@@ -55,16 +63,18 @@ export class IvshmemPlane implements IvshmemSockets, Disposable {
 
   listen({ id }: Allocation): { readonly path: string; readonly socket: OwnedFd } {
     const path = join(this.#folder, `${id}${SUFFIX}`);
+    let what = 'The folder of the ivshmem sockets cannot be used';
     try {
       mkdirSync(this.#folder, { recursive: true });
       chmodSync(this.#folder, FOLDER_MODE);
       removeStaleSocket(path);
+      what = 'The ivshmem socket cannot be created';
+      return { path, socket: listenAt({ type: 'stream', path, mode: MODE }) };
     } catch (cause) {
       if (cause instanceof VkmemError) throw cause;
-      const reason = `The folder of the ivshmem sockets cannot be used: ${String(cause)}.`;
-      throw new VkmemError('UNAVAILABLE', reason, {}, cause);
+      const { reason, next } = systemFault(cause) ?? { reason: `${String(cause)}.`, next: undefined };
+      throw new VkmemError('UNAVAILABLE', `${what}: ${reason}`, {}, cause, refusalOf(cause) ?? next);
     }
-    return { path, socket: listenAt({ type: 'stream', path, mode: MODE }) };
   }
 
   serve(server: IvshmemServer, socket: OwnedFd, onConnection: OnConnection): void {

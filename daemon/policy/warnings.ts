@@ -26,7 +26,9 @@ export function warnOf(rules: readonly ReadRule[], policy: Policy, findings: Fin
 function warnOfUnits({ at }: ReadRule, findings: Findings): void {
   const { pidfd, pidfdByPid } = peerSupport();
   if (pidfd) return;
-  const who = pidfdByPid ? 'match only peers that answer the challenge of the handoff socket' : 'match no peer';
+  const who = pidfdByPid
+    ? 'match only peers that answer the challenge of the handoff socket'
+    : 'match no peer';
   findings.warn(at, `this kernel has no SO_PEERPIDFD (Linux 6.5): rules with unit ${who}.`);
 }
 

@@ -19,6 +19,7 @@ import {
   isKernelError,
   type OwnedFd,
   pidOf,
+  refusalOf,
   VkmemError,
 } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
@@ -123,7 +124,9 @@ function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readon
     pidfd = anotherPidfd(sent, pid);
   } catch (error) {
     if (!isKernelError(error) || error.code === 'EMFILE' || error.code === 'ENFILE') throw error;
-    throw noPidfd(`${error.message}.`, error);
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw noPidfd(`${error.message}.`, error);
+    throw new VkmemError('SYSTEM_CALL_FAILED', `The daemon cannot open a pidfd: ${error.message}.`, {}, error, refusal);
   }
   sent.close();
   if (pidfd) return { pid, pidfd };

@@ -2,6 +2,7 @@
  * JoinIvshmem: joins an ivshmem server on behalf of a session, whose process gets the other end of the
  * connection.
  */
+import { refusalOf } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Registry } from '../memory/allocation/registry.js';
 import type { Grants } from '../memory/grant/grants.js';
@@ -58,7 +59,9 @@ function sameProcess(fds: FdBudget, { identity, process }: Session): ClientProce
     if (pidfd) return new ClientProcess(process.pid, pidfd, file);
   } catch (failure) {
     file[Symbol.dispose]();
-    throw failure;
+    // Where pidfd_open() is refused, the peer is served without a process, as one of which the kernel has no pidfd.
+    if (refusalOf(failure) === undefined) throw failure;
+    return undefined;
   }
   file[Symbol.dispose]();
   return undefined;

@@ -7,7 +7,16 @@
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DisposableStack, MAX_SOCKET_PATH_BYTES, setDumpable, VkmemError } from '@vkmemd/proto/kernel';
+import {
+  DisposableStack,
+  isKernelError,
+  MAX_SOCKET_PATH_BYTES,
+  refusalOf,
+  requireProc,
+  setDumpable,
+  systemFault,
+  VkmemError,
+} from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
 import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
 import { FolderLock } from '../folder-lock.js';
@@ -61,7 +70,8 @@ function claimFolder(runtimeFolder: string, stack: DisposableStack): string {
     if (existsSync(join(old, LOCK_FILE))) lock(old);
   } catch (failure) {
     if (failure instanceof SettingsError) throw failure;
-    throw new SettingsError(`${folder} cannot be used: ${(failure as Error).message}.`);
+    const refusal = isKernelError(failure) && failure.syscall === 'flock' ? ` ${refusalOf(failure)}` : '';
+    throw new SettingsError(`${folder} cannot be used: ${(failure as Error).message}.${refusal}`);
   }
   return folder;
 }
@@ -76,6 +86,7 @@ async function run(args: readonly string[], log: pino.Logger): Promise<number> {
   const { argv, warning } = replaceOldNames(args);
   if (warning) process.stderr.write(`vkmemd: ${warning}\n`);
   const { settings: given, rest, runtimeFolder, ivshmemFolder } = parseSettings(argv);
+  requireProc();
   requireFds(given);
   using stack = new DisposableStack();
   const manager = new Manager(process.env, (err) =>
@@ -120,7 +131,9 @@ async function main(args: readonly string[]): Promise<void> {
       // An invalid argument is a variable of the service manager.
       status = usage ? EX_USAGE : EX_CONFIG;
     } else {
-      log.fatal({ err: failure }, 'the supervisor failed');
+      const fault = systemFault(failure) ?? (failure instanceof VkmemError ? failure : undefined);
+      if (fault) process.stderr.write(`vkmemd: ${fault.code}: ${fault.reason} ${fault.next}\n`);
+      else log.fatal({ err: failure }, 'the supervisor failed');
     }
   }
   await output[Symbol.asyncDispose]();

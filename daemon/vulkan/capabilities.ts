@@ -6,7 +6,14 @@
  * different types), and the unit of sizes. Reading them moves no bytes and leaves nothing allocated. A query
  * that fails counts as "none". Capabilities add the results of probe/, which moves bytes.
  */
-import { createMemfd, isKernelError, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import {
+  createMemfd,
+  isKernelError,
+  type KindName,
+  type OwnedFd,
+  refusalOf,
+  VkmemError,
+} from '@vkmemd/proto';
 import { native } from './errors.js';
 import { bitsOf, refuseForBuffers } from './external-support.js';
 import { HandleType } from './flags.js';
@@ -101,8 +108,9 @@ async function readHostBits(device: NativeDevice, alignment: bigint): Promise<Ho
     made = await createMemfd('vkmemd-probe', size);
   } catch (refusal) {
     if (!isKernelError(refusal)) throw refusal;
-    const cause = 'A seccomp profile, as of an old container runtime, or a security module may refuse it.';
-    return { hostBits: 0, memfdRefusal: `the kernel makes no memfd: ${refusal.message}. ${cause}` };
+    const cause = refusalOf(refusal);
+    const reason = `the kernel makes no memfd: ${refusal.message}.`;
+    return { hostBits: 0, memfdRefusal: cause === undefined ? reason : `${reason} ${cause}` };
   }
   using memfd = made;
   return { hostBits: (await undefinedIfRefused(native(device.hostTypeBits(memfd.fd, size)))) ?? 0 };

@@ -218,7 +218,7 @@ export const CATALOGUE = {
   ),
   SYSTEM_CALL_FAILED: entry(
     GrpcCode.FAILED_PRECONDITION,
-    'A system call of this process failed.',
+    'A system call failed.',
     'See the call, the file and the errno in the reason.',
   ),
   RECORD_SET_ASIDE: entry(

@@ -19,6 +19,15 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   EMFILE: 'TOO_MANY_FILES',
   ENFILE: 'TOO_MANY_FILES',
 };
+/** The errnos of calls that a sandbox or an old kernel refuses, with what to do. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EPERM:
+    'A seccomp profile, as of an old container runtime, or a security module (AppArmor, SELinux) refuses the call: allow it there.',
+  EACCES:
+    'A security module (AppArmor, SELinux) or a seccomp profile, as of an old container runtime, refuses the call: allow it there.',
+  ENOSYS:
+    'The kernel is too old for the call, or a seccomp profile, as of an old container runtime, refuses it: allow it there.',
+};
 const NEXT: Readonly<Record<string, string>> = {
   EACCES: 'Check who may use that file and its folders, or run the command as another user.',
   EPERM:
@@ -35,6 +44,13 @@ const NEXT: Readonly<Record<string, string>> = {
 
 /** What to do about an errno; undefined if only the call says it. */
 export const adviceOf = (errno: string): string | undefined => NEXT[errno];
+
+/**
+ * The likely cause, and what to do, of a failed call that has no other reason to fail with this errno.
+ * @returns undefined if the failure is none of a system call, or not a refusal.
+ */
+export const refusalOf = (failure: unknown): string | undefined =>
+  isSystemError(failure) ? REFUSALS[failure.code] : undefined;
 
 /** @returns undefined if the failure is not that of a system call. */
 export function systemFault(failure: unknown): VkmemError | undefined {

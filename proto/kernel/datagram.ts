@@ -11,7 +11,7 @@
  */
 import { VkmemError } from '../contract/errors.js';
 import { closeAll, kSurrender, OwnedFd } from './fd.js';
-import { type NativeDatagramReceiver, native, translating } from './native.js';
+import { isKernelError, type NativeDatagramReceiver, native, translating } from './native.js';
 import { MAX_SOCKET_PATH_BYTES } from './socket.js';
 
 /** The maximum number of fds in one message (the kernel's SCM_MAX_FD). */
@@ -137,8 +137,13 @@ export class DatagramReceiver {
     { mode = 0o600, maxBytes = 4096 } = {},
   ): DatagramReceiver {
     checkAddress(address);
-    const socket = new OwnedFd(native.bindDatagram(address, mode), `datagrams at ${address}`);
-    return new DatagramReceiver(socket, maxBytes, on);
+    let bound: number;
+    try {
+      bound = native.bindDatagram(address, mode);
+    } catch (failure) {
+      throw isKernelError(failure) ? Object.assign(failure, { path: address }) : failure;
+    }
+    return new DatagramReceiver(new OwnedFd(bound, `datagrams at ${address}`), maxBytes, on);
   }
 
   /** Receives everything that was sent so far. The handler is called before this method returns. */

@@ -8,6 +8,7 @@
 
 export * from '../contract/errors.js';
 export * from '../contract/runtime-dir.js';
+export * from '../contract/system-fault.js';
 export { type Addon, loadAddon } from './addon.js';
 export * from './confine.js';
 export * from './datagram.js';
@@ -18,6 +19,7 @@ export * from './fd-store.js';
 export * from './launcher.js';
 export { isKernelError, type KernelError } from './native.js';
 export * from './parent.js';
+export * from './proc.js';
 export * from './process-access.js';
 export { becomeProgram, type Program } from './program.js';
 export { MAX_SOCKET_PATH_BYTES, openSeqpacket } from './socket.js';

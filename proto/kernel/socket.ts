@@ -80,7 +80,12 @@ const LONGEST_BACKLOG = 65_535;
  */
 export function listenAt({ type, path, mode = 0o660, backlog = LONGEST_BACKLOG }: ListenOptions): OwnedFd {
   socketPath(path);
-  return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
+  try {
+    return new OwnedFd(native.listenOn(path, type === 'seqpacket', mode, backlog), `listening on ${path}`);
+  } catch (failure) {
+    // As errors of Node.js have it, so that every report of it names the socket.
+    throw isKernelError(failure) ? Object.assign(failure, { path }) : failure;
+  }
 }
 
 /** A path to listen at, or a listening socket of the required type, which is taken. */

@@ -65,6 +65,22 @@ int64_t AvailableBytes() {
   return known ? kilobytes * 1024 : -1;
 }
 
+// Whether the errno means that the file system or the kernel does not have the call, or a sandbox refuses it.
+bool IsRefused(int err) { return err == EPERM || err == EACCES || err == ENOSYS || err == EOPNOTSUPP; }
+
+// Reserves every page as fallocate() does, by writing zeros: where a seccomp profile refuses that call.
+// Returns an errno, or 0.
+int WriteZeros(int fd, int64_t size) {
+  const std::vector<char> zeros(static_cast<size_t>(std::min<int64_t>(size, 1 << 20)));
+  for (int64_t at = 0; at < size;) {
+    const size_t length = std::min(zeros.size(), static_cast<size_t>(size - at));
+    const ssize_t written = pwrite(fd, zeros.data(), length, at);
+    if (written > 0) at += written;
+    if (written < 0 && errno != EINTR) return errno;
+  }
+  return 0;
+}
+
 // The properties of a new memfd.
 struct Wanted {
   std::string name;
@@ -129,7 +145,12 @@ UniqueFd Create(const Wanted& wanted, Failure* failure) {
   do {
     reserved = fallocate(first_fd.get(), 0, 0, size);
   } while (reserved != 0 && errno == EINTR);
-  if (reserved != 0) return fail("fallocate", errno);
+  const bool refused = reserved != 0 && IsRefused(errno) && wanted.huge_page == 0;
+  if (reserved != 0 && !refused) return fail("fallocate", errno);
+  if (refused) {
+    const int err = WriteZeros(first_fd.get(), size);
+    if (err != 0) return fail("pwrite", err);
+  }
   if (wanted.populate) {
     const int err = Populate(first_fd.get(), static_cast<size_t>(size));
     if (err != 0) return fail("madvise", err);

@@ -12,7 +12,7 @@ import t, { type Test } from 'tap';
 import { Challenge } from 'vkmemd/dist/handoff/challenge.js';
 import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 import { execute, inheritingProgram } from '../cli/support.js';
-import { nothingLeft } from '../store/support.js';
+import { allocate, nothingLeft } from '../store/support.js';
 import { asUser } from '../support/as-user.js';
 import { controlGroup, MOVED } from '../support/control-group.js';
 import { ANYBODY, assertCounts, plainEnvironment, plainNode, root, startDaemon } from '../support/daemon.js';
@@ -185,6 +185,20 @@ t.test('SESSION memory outlives the daemon', { skip }, async (t) => {
   await until('the end of its memory', async () => (await client.list()).length === 1 || undefined);
   await memory.free();
   await client.close();
+
+  const wire = await daemon.open();
+  const known = await wire.prove(wire.welcome.challenge);
+  const { fd } = await allocate(wire, 3);
+  await daemon.kill();
+  const again = await daemon.open({ token: known?.sessionToken ?? '', grantIds: [] });
+  t.match(
+    again.welcome,
+    { restored: true, challenge: Buffer.alloc(0) },
+    'its process is known by its session',
+  );
+  fd.close();
+  wire.close();
+  again.close();
   await nothingLeft(t, daemon);
 });
 

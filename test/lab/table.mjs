@@ -53,6 +53,7 @@ export const CASES = [
     systems: NEWEST,
     steps: ['test/lab/dma-buf.test.ts', 'test/lab/dma-buf-sync.test.ts', 'test/lab/dma-buf-holders.test.ts'],
   },
+  { name: 'challenge', group: STARTED, systems: OLDEST, steps: ['test/daemon/challenge.test.ts'] },
   { name: 'images', group: STARTED, systems: NEWEST, steps: ['test/lab/images.test.ts'] },
   { name: 'budget', group: STARTED, systems: NEWEST, steps: ['test/lab/budget.test.ts'] },
   {

@@ -73,14 +73,18 @@ export class HandoffWire {
   /** Sends Hello, and answers the challenge of a daemon that does not know the process. */
   async greet(clientName: string): Promise<void> {
     const { message } = await this.ask({ hello: { protocolVersion: PROTOCOL_VERSION, clientName } });
-    const proof = message.welcome?.challenge;
-    if (proof === undefined || proof.byteLength === 0) return;
+    const { challenge } = message.welcome ?? {};
+    if (challenge && challenge.byteLength > 0) await this.prove(challenge);
+  }
+
+  /** Answers a challenge with the credentials of this process. @throws VkmemError the error in the answer. */
+  async prove(challenge: Uint8Array): Promise<Decoded<'Welcome'> | undefined> {
     this.#sequence += 1n;
-    this.connection.sendWithCredentials(
-      encode('ClientMessage', { sequence: this.#sequence, hello: { proof } }),
-    );
-    const { message: answer } = await this.next();
-    if (answer.error) throw errorOf(answer.error);
+    const proof = { sequence: this.#sequence, hello: { proof: challenge } };
+    this.connection.sendWithCredentials(encode('ClientMessage', proof));
+    const { message } = await this.next();
+    if (message.error) throw errorOf(message.error);
+    return message.welcome ?? undefined;
   }
 
   /** Sends one message with the next sequence number. */

@@ -9,8 +9,14 @@ import struct
 import sys
 
 NUMBERS = {
-    "x86_64": {"memfd_create": 319, "close_range": 436, "getsockopt": 55, "kcmp": 312, "pidfd_open": 434},
-    "aarch64": {"memfd_create": 279, "close_range": 436, "getsockopt": 209, "kcmp": 272, "pidfd_open": 434},
+    "x86_64": {
+        "bind": 49, "close_range": 436, "fallocate": 285, "flock": 73, "getsockopt": 55, "kcmp": 312,
+        "memfd_create": 319, "pidfd_getfd": 438, "pidfd_open": 434, "pidfd_send_signal": 424,
+    },
+    "aarch64": {
+        "bind": 200, "close_range": 436, "fallocate": 47, "flock": 32, "getsockopt": 209, "kcmp": 272,
+        "memfd_create": 279, "pidfd_getfd": 438, "pidfd_open": 434, "pidfd_send_signal": 424,
+    },
 }[os.uname().machine]
 OPTIONS = {"SO_PEERGROUPS": 59, "SO_PEERPIDFD": 77}
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
