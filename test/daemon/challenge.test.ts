@@ -187,7 +187,13 @@ t.test('SESSION memory outlives the daemon', { skip }, async (t) => {
   await client.close();
 
   const wire = await daemon.open();
+  const kept = async () => {
+    const { message } = await wire.ask({ allocate: { sizeBytes: 4096n, kinds: ['KIND_MAPPABLE'] } });
+    return message.allocate?.allocation?.kept;
+  };
+  t.equal(await kept(), false, 'not that of a client before it answers');
   const known = await wire.prove(wire.welcome.challenge);
+  t.equal(await kept(), true, 'but what it allocates then');
   const { fd } = await allocate(wire, 3);
   await daemon.kill();
   const again = await daemon.open({ token: known?.sessionToken ?? '', grantIds: [] });
