@@ -13,6 +13,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import {
   AsyncDisposableStack,
+  closeInProcesses,
   disposalFailures,
   IVSHMEM_FOLDER,
   peerSupport,
@@ -253,6 +254,7 @@ async function compose(
   }
   const fds = new FdBudget(openFiles([...storedFds.values()].flat().length), limits.reservedFds);
   setMaxPendingCloses(fds.maxPendingCloses);
+  closeInProcesses();
   const mappings = new MappingBudget(openMappings());
   logLimits(log, fds, mappings, limits);
 

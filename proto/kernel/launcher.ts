@@ -18,7 +18,7 @@
  * PROGRAM can still be executed again; confine() ends that too.
  */
 import { builtFile } from './addon.js';
-import { ADDON } from './native.js';
+import { ADDON, native } from './native.js';
 
 /** The exit statuses of the launcher. Any other is that of the program. */
 export const LAUNCHER_EXIT = {
@@ -37,3 +37,12 @@ export const LAUNCHER_EXIT = {
  */
 export const launcherPath = (): string =>
   builtFile(ADDON, 'vkmemd_front_launcher', 'program vkmemd_front_launcher').path;
+
+/**
+ * From now on, where a user's fds block the threads that close them, its sockets with unread fds are closed by
+ * processes (`launcher --close`), which end when they are closed, or with this process.
+ * @throws Error as launcherPath().
+ */
+export function closeInProcesses(): void {
+  native.setCloser(launcherPath());
+}

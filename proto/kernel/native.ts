@@ -178,6 +178,8 @@ export interface Native {
   /** The number of a user's pending closes at which no more fds are accepted from the user. */
   readonly maxPendingClosesOfUser: number;
   setMaxPendingCloses(max: number): void;
+  /** @param path The launcher; empty for none. */
+  setCloser(path: string): void;
   /** SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN, and the path that the socket is bound to, or ''. */
   listeningSocket(fd: number): { family: number; type: number; listening: number; path: string };
   listenOn(path: string, seqpacket: boolean, mode: number, backlog: number): number;

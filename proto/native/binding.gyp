@@ -8,6 +8,7 @@
         'addon.cc',
         'ancillary.cc',
         'close_on_exec.cc',
+        'closers.cc',
         'confine.cc',
         'connection.cc',
         'connection_binding.cc',

@@ -6,6 +6,10 @@
 // that launcher_filter.c refuses: it reads files, starts threads, and uses the fds that it was given or
 // receives. Its pid, arguments and environment are the launcher's.
 //
+// launcher --close, without a program: it is confined in the same way, keeps the fds that it has, writes a
+// byte to its standard input, a socket, and exits at the end of that input (closers.h). The kernel then
+// closes the fds, whose files strangers chose; it may be killed at any time.
+//
 // A failure is one line on standard error. Exit statuses, besides those of the program:
 //   64  there is no PROGRAM among the arguments
 //   70  the program cannot be confined, or the parent has ended; it was not started
@@ -29,7 +33,7 @@
 #include "syscall_filter.h"
 
 enum { kUsage = 64, kNotConfined = 70, kNotExecuted = 71 };
-enum { kLink = 3, kFirstClosed = 4 };
+enum { kNoLink = -1, kLink = 3, kFirstClosed = 4 };
 enum { kOomRaise = 500, kOomMax = 1000 };
 enum { kNiceness = 5 };
 
@@ -83,11 +87,11 @@ static void DropCapabilities(void) {
 }
 
 // After the capabilities, since a change of these can clear the signal.
-static void EndWithParent(pid_t parent) {
+static void EndWithParent(pid_t parent, int link_fd) {
   Require(prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL) == 0, "prctl PR_SET_PDEATHSIG",
           "allow prctl in the seccomp filter of the service");
   // Without a link, poll() reports POLLNVAL.
-  struct pollfd link = {kLink, 0, 0};
+  struct pollfd link = {link_fd, 0, 0};
   const int hung_up = poll(&link, 1, 0) == 1 && (link.revents & POLLHUP) != 0;
   if (getppid() == parent && !hung_up) return;
   errno = ESRCH;
@@ -132,22 +136,38 @@ static void LowerPriority(void) {
   if (errno == 0) setpriority(PRIO_PROCESS, 0, nice + kNiceness);
 }
 
+static int Close(void) {
+  prctl(PR_SET_NAME, "vkmemd-closer");
+  Require(prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) == 0, "prctl PR_SET_DUMPABLE",
+          "allow prctl in the seccomp filter of the service");
+  char byte = 0;
+  if (write(STDIN_FILENO, &byte, sizeof byte) != sizeof byte) return kNotConfined;
+  ssize_t got;
+  do {
+    got = read(STDIN_FILENO, &byte, sizeof byte);
+  } while (got > 0 || (got < 0 && errno == EINTR));
+  // Without libc's steps: the kernel does the rest.
+  _exit(0);
+}
+
 int main(int count, char** arguments) {
   const pid_t parent = getppid();
   if (count < 2) {
-    fputs("usage: vkmemd_front_launcher PROGRAM [ARGUMENT...]\n", stderr);
+    fputs("usage: vkmemd_front_launcher PROGRAM [ARGUMENT...] | --close\n", stderr);
     return kUsage;
   }
+  const int closes = strcmp(arguments[1], "--close") == 0;
   Require(prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) == 0, "prctl PR_SET_NO_NEW_PRIVS",
           "allow prctl in the seccomp filter of the service");
   DropCapabilities();
-  EndWithParent(parent);
+  EndWithParent(parent, closes ? kNoLink : kLink);
   RaiseOomScore();
   LowerPriority();
-  CloseOtherFds();
+  if (!closes) CloseOtherFds();
   errno = InstallLauncherFilter();
   Require(errno == 0, "seccomp",
           "allow seccomp in the filter of the service; the kernel needs CONFIG_SECCOMP_FILTER");
+  if (closes) return Close();
   execve(arguments[1], arguments + 1, environ);
   fprintf(stderr, "vkmemd-front: executing %s failed: %s (%d, %s), install vkmemd again\n", arguments[1],
           NameOf(errno), errno, strerror(errno));

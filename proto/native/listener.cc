@@ -19,6 +19,9 @@ namespace {
 // Each costs about 5 us: they wait for the turn of their user (Arrivals in proto/kernel/socket.ts).
 constexpr int kAcceptsPerWakeup = 256;
 constexpr uint64_t kRestMilliseconds = 50;
+// A closer takes the sockets of the reaper within milliseconds.
+constexpr uint64_t kFullRestMilliseconds = 5;
+constexpr uint64_t kFullErrorMilliseconds = 1000;
 // Linux 6.16. The oldest libc headers that the addon is built with do not have it.
 constexpr int kSoPassRights = 83;
 
@@ -70,17 +73,13 @@ void Listener::OnReady(int, bool) {
     if (!AcceptOne()) break;
   }
   UpdateWatch();
-  if (resting_) watch_.After(kRestMilliseconds);
+  if (rest_milliseconds_ > 0) watch_.After(rest_milliseconds_);
 }
 
-void Listener::UpdateWatch() { watch_.Want(resting_ || paused_ ? 0 : UV_READABLE); }
+void Listener::UpdateWatch() { watch_.Want(rest_milliseconds_ > 0 || paused_ ? 0 : UV_READABLE); }
 
 bool Listener::AcceptOne() {
-  if (untrusted_ && Reaper::Get().Full()) {
-    resting_ = true;
-    Report("close", EBUSY);
-    return false;
-  }
+  if (untrusted_ && WaitsForReaper()) return false;
   UniqueFd accepted_fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (accepted_fd) {
     reported_ = false;
@@ -103,10 +102,22 @@ bool Listener::AcceptOne() {
       return true;
     // Out of fds or memory, or an unexpected error. Neither is likely to pass within a turn of the loop.
     default:
-      resting_ = true;
+      rest_milliseconds_ = kRestMilliseconds;
       Report("accept4", err);
       return false;
   }
+}
+
+bool Listener::WaitsForReaper() {
+  if (!Reaper::Get().Full()) {
+    full_since_ = 0;
+    return false;
+  }
+  rest_milliseconds_ = kFullRestMilliseconds;
+  const uint64_t now = watch_.NowMilliseconds();
+  if (full_since_ == 0) full_since_ = now;
+  if (now - full_since_ >= kFullErrorMilliseconds) Report("close", EBUSY);
+  return true;
 }
 
 void Listener::Report(const char* syscall, int err) {
@@ -115,7 +126,7 @@ void Listener::Report(const char* syscall, int err) {
 }
 
 void Listener::OnTimer() {
-  resting_ = false;
+  rest_milliseconds_ = 0;
   UpdateWatch();
 }
 

@@ -4,9 +4,10 @@
 // ENFILE), accept4() fails and the connection stays in the backlog. The socket then remains readable, and a
 // level-triggered loop would spin; so the listener rests for 50 ms, and reports the error once until
 // accepting succeeds again. The clients wait in the backlog; none is refused. For untrusted clients, it also
-// rests while the reaper is full (reaper.h). JavaScript may pause it besides; the two do not affect each
-// other. An untrusted client may have sent fds before it is accepted: so
-// the reaper closes its socket, unless a Connection has taken it, and the listening socket with its backlog.
+// rests for 5 ms while the reaper is full (reaper.h), which is an error only if it lasts. JavaScript may
+// pause it besides; the two do not affect each other. An untrusted client may have sent fds before it is
+// accepted: so the reaper closes its socket, unless a Connection has taken it, and the listening socket with
+// its backlog.
 
 #ifndef VKMEM_PROTO_LISTENER_H_
 #define VKMEM_PROTO_LISTENER_H_
@@ -39,6 +40,8 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
   bool AcceptOne();
   // Waits for connections unless it rests or is paused.
   void UpdateWatch();
+  // For untrusted clients: rests while the reaper is full.
+  bool WaitsForReaper();
   void Report(const char* syscall, int err);
 
   Watch watch_;
@@ -46,7 +49,8 @@ class Listener final : public Napi::ObjectWrap<Listener>, public Watch::Owner {
   Napi::FunctionReference on_connection_;
   Napi::FunctionReference on_error_;
   bool untrusted_ = false;
-  bool resting_ = false;
+  uint64_t rest_milliseconds_ = 0;  // 0 while it does not rest
+  uint64_t full_since_ = 0;         // when the reaper was found full; 0 if it was not
   bool paused_ = false;
   bool reported_ = false;
 };

@@ -1,4 +1,4 @@
-// Reaper: closes the fds that untrusted peers sent, on separate threads, because close() may block
+// Reaper: closes the fds that untrusted peers sent, apart from the event loop, because close() may block
 // indefinitely.
 //
 // A peer that chose the file controls how long close() blocks: for a socket as long as its SO_LINGER time,
@@ -8,14 +8,19 @@
 // disables SO_LINGER; this is also done here, because setsockopt() waits for the socket's lock.
 //
 // Model: a process has one reaper, for all environments, which is never destroyed. A thread is started when
-// an fd is queued and no thread is idle; there are at most kMaxThreads, and at most kMaxOfUser of them close
-// fds of one user. A thread that blocks in close() has already freed the fd's number; an fd that is queued
-// still uses its number. FullFor(): the user has reached its share, and no message with fds is read from it
-// (connection.h). Full(): all users together have reached the limit, and no connection is accepted
-// (listener.h).
+// an fd is queued and no thread is idle; there are at most kMaxThreads, and at most kMaxOfUser of them (fewer
+// where few fds may be pending) close fds of one user, users in rotation. A thread that blocks in close() has
+// already freed the fd's number; an fd that is queued still uses its number. A user whose threads all block
+// does not fill the queue: sockets with unread messages, which cannot be refused before they are here, go to
+// closers (closers.h), and all threads that block for a second are interrupted, which ends a wait for
+// SO_LINGER. Any other fd was read from a user that FullFor() had not refused.
 //
-// Limits: a user that is refused can still leave sockets with unread fds, which the reaper must close, until
-// Full() applies to all. Four cooperating users can occupy all threads. The threads are detached and do not
+// FullFor(): the user has reached its share, and no message with fds is read from it (connection.h). Full():
+// all users together have reached the limit, and no connection is accepted for the moment (listener.h).
+//
+// Limits: Full() lasts only if close() blocks on FUSE: in as many closers as may be started, or, where the
+// system starts none, in threads of one user. A socket that a closer has closed is closed without its unread
+// messages being discarded first, so its peer can miss the last message. The threads are detached and do not
 // delay the end of an environment. exit() ends threads that wait for SO_LINGER, but a process with a thread
 // that waits for FUSE remains a zombie until the FUSE server ends or its connection is aborted
 // (/sys/fs/fuse/connections). SO_LINGER is also disabled for other holders of a socket that was sent.
@@ -23,12 +28,19 @@
 #ifndef VKMEM_PROTO_REAPER_H_
 #define VKMEM_PROTO_REAPER_H_
 
+#include <pthread.h>
+
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <list>
+#include <map>
 #include <mutex>
-#include <unordered_map>
+#include <string>
+#include <vector>
 
+#include "closers.h"
 #include "unique_fd.h"
 
 namespace vkmem {
@@ -44,43 +56,77 @@ class Reaper {
   // Closes the fd, later. The origin is released afterwards.
   void Take(int owned_fd, Origin origin);
 
-  // The number of fds that are being closed or queued.
+  // The number of fds that are being closed or queued. Those that a closer has do not count.
   size_t Pending();
   size_t PendingOf(uid_t uid);
   bool Full();
-  bool FullFor(uid_t uid) { return Full() || PendingOf(uid) >= kMaxOfUser; }
+  bool FullFor(uid_t uid) { return PendingOf(uid) >= kMaxOfUser; }
   // Sets how many may be pending before Full(). Default kMaxThreads.
   void SetMaxPending(size_t max);
+  // Sets the program that closers are started with.
+  void SetCloser(std::string program);
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Item {
     int fd;
-    uid_t uid;
     Origin origin;
   };
   struct User {
-    size_t pending = 0;
+    std::deque<Item> waiting;
     size_t running = 0;
+    // Items that are being passed to a closer.
+    size_t leaving = 0;
+    size_t pending() const { return waiting.size() + running + leaving; }
   };
-  using Items = std::deque<Item>;
+  using Users = std::map<uid_t, User>;
+  struct Worker {
+    pthread_t thread;
+    uid_t uid;
+    Clock::time_point since;
+  };
 
   Reaper() = default;
   static void* OnThread(void* self);
+  static void* OnDispatcher(void* self);
   static void Close(const Item& item);
-  void Add(Item item);
+  void Add(uid_t uid, Item item);
   void StartOne();
   void Work();
-  // The first fd that may be closed now; the end where there is none.
-  Items::iterator Next();
+  // The next user with an fd that a thread may close now; the end where there is none.
+  Users::iterator Next();
+  // Notes that `count` fds of the user are closed or have left.
+  void Left(Users::iterator user, size_t count);
+
+  // The most threads that close fds of one user.
+  size_t MaxRunning() const;
+  // Whether no thread can take more fds of the user.
+  bool Crowded(const User& user) const;
+  // Whether sockets of such a user wait.
+  bool Overflows(const User& user) const;
+  void NoteCrowd(const User& user);
+  // The next user with such sockets for which a closer may be started; the end where there is none.
+  Users::iterator NextOverflow();
+  void Dispatch();
+  void HandOver(std::unique_lock<std::mutex>* lock, Users::iterator user);
+  void InterruptBlocked();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  Items waiting_;
-  std::unordered_map<uid_t, User> users_;
+  Users users_;
+  uid_t last_served_ = 0;
   size_t pending_ = 0;
+  size_t waiting_ = 0;
   size_t max_pending_ = kMaxThreads;
   size_t threads_ = 0;
   size_t idle_ = 0;
+  std::list<Worker> blocked_;  // the threads that are in Close()
+
+  std::condition_variable crowd_;
+  Closers closers_;
+  uid_t last_handed_ = 0;
+  bool dispatching_ = false;
+  Clock::time_point start_again_;
 };
 
 }  // namespace vkmem

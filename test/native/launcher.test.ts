@@ -1,9 +1,9 @@
 /**
  * The launcher: what a program that it starts is refused and what still works (attempts.c), what it inherits,
- * how it ends, and the launcher's failures.
+ * how it ends, and the launcher's failures; and the launcher as a closer, which starts none.
  */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
+import { openSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -242,3 +242,38 @@ t.test('its failures', async (t) => {
     { status: LAUNCHER_EXIT.USAGE, stderr: /^usage: vkmemd_front_launcher PROGRAM/ },
   );
 });
+
+t.test(
+  '--close: it keeps what it was given until its input ends',
+  { skip: noOtherUser ?? false },
+  async (t) => {
+    const before = openFds();
+    const [one, other] = seqpacketPair();
+    const [gate, input] = seqpacketPair();
+    const child = spawn(LAUNCHER, ['--close'], { ...nobody, stdio: [input.fd, 'ignore', 'inherit', one.fd] });
+    closeAll([one, input]);
+    const ended = new Promise((resolve) => child.once('close', (...how) => resolve(how)));
+    let hungUp = false;
+    const close = () => {
+      hungUp = true;
+    };
+    new Connection(other, { message: () => {}, close });
+    let reported = 0;
+    const message = (data: Buffer) => {
+      reported += data.length;
+    };
+    const control = new Connection(gate, { message, close: () => {} });
+    await until(() => reported > 0);
+    t.equal(reported, 1, 'it reports that it waits');
+    const folder = `/proc/${child.pid}`;
+    const status = readFileSync(`${folder}/status`, 'utf8');
+    t.match(status, /^NoNewPrivs:\t1$/m);
+    t.match(status, /^Seccomp:\t2$/m);
+    t.equal(statSync(`${folder}/environ`).uid, 0, 'it is not dumpable: its files belong to root');
+    t.notOk(hungUp);
+    control.close();
+    t.strictSame(await ended, [0, null]);
+    await until(() => hungUp);
+    await sameFds(t, before);
+  },
+);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type CONTROL_SOCKET, type Decoded, type Draft, decode, encode, HANDOFF_SOCKET } from '@vkmemd/proto';
 import type { Test } from 'tap';
+import { setpriv } from './as-user.js';
 import { root } from './daemon.js';
 
 const PROGRAM = join(root, 'test/support/hostile_fds.py');
@@ -31,6 +32,8 @@ export interface Hostility {
   readonly count?: number;
   /** Whether it closes the connection at once. Default false. */
   readonly leave?: boolean;
+  /** Default: this process's user. */
+  readonly uid?: number;
   readonly socket?: typeof HANDOFF_SOCKET | typeof CONTROL_SOCKET;
 }
 
@@ -50,7 +53,7 @@ export class HostileClient {
    * latest.
    */
   static async start(t: Test, runtimeDir: string, hostility: Hostility): Promise<HostileClient | string> {
-    const { file, datagrams, count = 1, leave = false, socket = HANDOFF_SOCKET } = hostility;
+    const { file, datagrams, count = 1, leave = false, socket = HANDOFF_SOCKET, uid } = hostility;
     const program = [
       'python3',
       PROGRAM,
@@ -59,10 +62,13 @@ export class HostileClient {
       String(count),
       leave ? 'leave' : 'stay',
     ];
-    const command =
-      file === 'fuse' ? ['unshare', '--mount', '--propagation', 'private', ...program] : program;
+    const user = uid === undefined ? [] : setpriv({ uid, gid: uid, groups: [] });
+    const mount = file === 'fuse' ? ['unshare', '--mount', '--propagation', 'private'] : [];
+    const command = [...mount, ...user, ...program];
     const hex = datagrams.map((datagram) => Buffer.from(datagram).toString('hex'));
-    const child = spawn(command[0] ?? '', [...command.slice(1), ...hex]);
+    // Another user may not have the first python3 of this one's path.
+    const env = uid === undefined ? process.env : { ...process.env, PATH: '/usr/bin:/bin' };
+    const child = spawn(command[0] ?? '', [...command.slice(1), ...hex], { env });
     child.stdin.on('error', () => {}); // It may have ended before the line is sent.
     const client = new HostileClient(child);
     t.teardown(() => client.end());

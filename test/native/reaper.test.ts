@@ -1,0 +1,65 @@
+/**
+ * Sockets whose unread fds linger, more than threads close at once: they are closed within seconds, with closers
+ * and, as where no process can be started, without. test/daemon/hostile-fds shows that no other user waits.
+ */
+import { join } from 'node:path';
+import {
+  Connection,
+  closeInProcesses,
+  encode,
+  HANDOFF_SOCKET,
+  Listener,
+  openSeqpacket,
+  pendingCloses,
+} from '@vkmemd/proto';
+import t from 'tap';
+import { temporaryFolder } from '../support/daemon.js';
+import { HostileClient } from '../support/hostile-fds.js';
+import { openFds, sameFds, until } from './open-fds.js';
+
+const COUNT = 40;
+/** Far below the ten minutes for which each lingers. */
+const MAX_MS = 20_000;
+
+for (const how of ['without closers', 'with closers']) {
+  t.test(how, async (t) => {
+    t.setTimeout(90_000);
+    if (how === 'with closers') closeInProcesses();
+    const folder = temporaryFolder(t);
+    const before = openFds();
+    let accepted = 0;
+    let closed = 0;
+    const close = () => {
+      closed += 1;
+    };
+    const path = join(folder, HANDOFF_SOCKET);
+    const listener = Listener.listen(
+      { type: 'seqpacket', path, untrusted: true },
+      {
+        connection: (fd, { pidfd }) => {
+          pidfd?.close();
+          accepted += 1;
+          new Connection(fd, { message: () => {}, close }, { untrusted: true }).close();
+        },
+        error: t.error,
+      },
+    );
+    listener.pause();
+    const datagrams = [Buffer.from(encode('ClientMessage', { sequence: 1n, fdCount: 1, import: {} }))];
+    const lingering = { file: 'lingering', datagrams, leave: true, count: COUNT } as const;
+    const client = await HostileClient.start(t, folder, lingering);
+    if (typeof client === 'string') throw new Error(client);
+    t.equal(await client.sendNow(), 'sent');
+    listener.resume();
+    await until(() => accepted === COUNT && closed === COUNT, MAX_MS);
+    await until(() => pendingCloses() === 0, MAX_MS);
+    t.equal(pendingCloses(), 0, 'all are closed');
+    // Of a user that has none left.
+    const peer = new Connection(openSeqpacket(path), { message: () => {}, close: () => {} });
+    await until(() => accepted === COUNT + 1, MAX_MS);
+    peer.close();
+    listener.close();
+    await client.end();
+    await sameFds(t, before);
+  });
+}
