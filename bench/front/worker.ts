@@ -14,13 +14,15 @@ export class Worker {
   }
 
   /**
-   * Starts NAME.js of this folder.
+   * Starts NAME.js, relative to this folder.
    * @param processor that it runs on.
    * @param nice its niceness, such as -20 to be preferred.
+   * @param uid its user, without groups. Default: this process's.
    */
-  static start(name: string, args: readonly string[], processor: number, nice = 0): Worker {
+  static start(name: string, args: readonly string[], processor: number, nice = 0, uid?: number): Worker {
+    const user = uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
     const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
-    const command = ['--cpu-list', String(processor), 'nice', '-n', String(nice), process.execPath];
+    const command = ['--cpu-list', String(processor), 'nice', '-n', String(nice), ...user, process.execPath];
     const child = spawn('taskset', [...command, program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
     const kill = () => child.kill('SIGKILL');
     process.once('exit', kill);
