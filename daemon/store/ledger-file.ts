@@ -311,6 +311,7 @@ export class LedgerFile {
         else this.#database(table).removeSync(id);
       }
     });
+    failpoint('ledger:written');
   }
 
   async #reopen(): Promise<void> {

@@ -6,6 +6,7 @@
  * count as well.
  */
 import { type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { failpoint } from '#failpoint';
 import { Shares } from '../limits/shares.js';
 import type { Tenant } from '../policy/tenant.js';
 import type { FdStore } from './fd-store.js';
@@ -60,6 +61,7 @@ export class StoredFds {
   async put(name: string, tenant: Tenant, fds: readonly OwnedFd[]): Promise<void> {
     this.#names.set(name, this.#count(tenant, fds.length));
     try {
+      failpoint('fds:put');
       await this.#store.put(name, fds);
     } catch (failure) {
       this.release(name);

@@ -2,16 +2,7 @@
  * A daemon under its supervisor (`vkmemd --supervisor`), which tests kill and restart to check what survives.
  */
 import { spawn } from 'node:child_process';
-import {
-  closeSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Decoded } from '@vkmemd/proto';
@@ -212,8 +203,18 @@ export class SupervisedDaemon {
 
   /** Makes writes to the ledger fail by the pattern (daemon/store/failing.ts). */
   failWrites(errno: string, pattern = '1'): void {
-    writeFileSync(`${this.failpoint}.new`, `ledger:write ${errno} ${pattern}`);
+    this.setFailpoints([`ledger:write ${errno} ${pattern}`]);
+  }
+
+  /** Replaces all failpoints. @param lines as daemon/store/failing.ts describes them. */
+  setFailpoints(lines: readonly string[]): void {
+    writeFileSync(`${this.failpoint}.new`, lines.join('\n'));
     renameSync(`${this.failpoint}.new`, this.failpoint);
+  }
+
+  /** Ends the delay of the supervisor before its next daemon. A daemon that has just started is restarted. */
+  hurry(): void {
+    process.kill(this.supervisor, 'SIGUSR2');
   }
 
   /** Lets writes to the ledger succeed again. */
@@ -223,7 +224,6 @@ export class SupervisedDaemon {
 
   /** Makes the daemon end at a failpoint, once. */
   failAt(name: string): void {
-    closeSync(openSync(this.failpoint, 'w'));
-    writeFileSync(this.failpoint, name);
+    this.setFailpoints([name]);
   }
 }
