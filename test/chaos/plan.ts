@@ -12,7 +12,7 @@ const KILLED = 0.12;
 const STOPPED = 0.08;
 const MAX_STOPPED_MS = 1000;
 /** The behaviours of a user that may not connect, besides its specific ones. */
-const OUTSIDE = ['connect-storm', 'garbage', 'half-handshake', 'lengths'];
+const OUTSIDE = ['connect-storm', 'garbage', 'half-handshake', 'lengths', 'malformed-frames'];
 
 export class Plan {
   readonly #actor: string;

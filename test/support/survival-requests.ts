@@ -362,7 +362,8 @@ export function setQuota(limit: number | undefined): Request {
     const { model } = world;
     return asked<void>({
       uses: ['quota'],
-      written: true,
+      // A reset that changes nothing writes nothing.
+      written: limit !== undefined || model.limit !== undefined,
       send: () => setLimit(world.control, limit),
       served: () => {
         model.limit = limit;

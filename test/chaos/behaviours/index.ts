@@ -11,11 +11,14 @@ import { forgedTokens } from './forged-tokens.js';
 import { garbage } from './garbage.js';
 import { gifts } from './gifts.js';
 import { halfHandshake } from './half-handshake.js';
+import { heavyMessages } from './heavy-messages.js';
 import { hoard } from './hoard.js';
 import { holes } from './holes.js';
 import { imports } from './imports.js';
 import { lengths } from './lengths.js';
+import { malformedFrames } from './malformed-frames.js';
 import { nibbler } from './nibbler.js';
+import { nonReaders } from './non-readers.js';
 import { otherKinds } from './other-kinds.js';
 import { procPeeking } from './proc-peeking.js';
 import { publishing } from './publishing.js';
@@ -39,11 +42,14 @@ export const behaviours: readonly Behaviour[] = [
   garbage,
   gifts,
   halfHandshake,
+  heavyMessages,
   hoard,
   holes,
   imports,
   lengths,
+  malformedFrames,
   nibbler,
+  nonReaders,
   otherKinds,
   procPeeking,
   publishing,
