@@ -24,6 +24,8 @@ export interface CompanionOptions {
    */
   readonly idle?: boolean;
   readonly env?: NodeJS.ProcessEnv;
+  /** A command that executes it as its last step. */
+  readonly before?: readonly string[];
 }
 
 /** How a process ended. */
@@ -43,10 +45,11 @@ export class Companion {
   #errors = '';
 
   /** @throws Error if it cannot be started. */
-  constructor(guardian: Guardian, { args, user, idle = false, env = {} }: CompanionOptions) {
+  constructor(guardian: Guardian, { args, user, idle = false, env = {}, before }: CompanionOptions) {
     // chrt executes the program.
-    const [command, before] = idle ? ['chrt', ['--idle', '0', process.execPath]] : [process.execPath, []];
-    this.#child = spawn(command, [...before, ...args], {
+    const scheduled = idle ? ['chrt', '--idle', '0', process.execPath] : [process.execPath];
+    const [command = process.execPath, ...words] = [...(before ?? []), ...scheduled, ...args];
+    this.#child = spawn(command, words, {
       ...user,
       env: { ...plainEnvironment(), ...env, ...guardian.environment },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -13,6 +13,7 @@ import { Companion, type End, programOf, type User } from './companion.js';
 import type { Guardian } from './guardian.js';
 import { now } from './messages.js';
 import { rest } from './rest.js';
+import { Surroundings } from './surroundings.js';
 
 const MAX_STOPPING_MS = 20_000;
 /** From pino: an entry at this level is an error. */
@@ -41,12 +42,15 @@ export class ChaosDaemon {
   readonly stops: Interval[] = [];
   /** The errors that it logged: text -> count. */
   readonly faults = new Map<string, number>();
+  /** Undefined if the harness is not root. */
+  readonly surroundings: Surroundings | undefined;
   readonly #companion: Companion;
   readonly #started: Promise<string | undefined>;
   #collected: (answer: string) => void = () => {};
 
-  private constructor(companion: Companion, runtimeDir: string) {
+  private constructor(companion: Companion, runtimeDir: string, surroundings: Surroundings | undefined) {
     this.#companion = companion;
+    this.surroundings = surroundings;
     this.runtimeDir = runtimeDir;
     const { log, output } = companion;
     if (!log || !output) throw new Error('the daemon has no standard output');
@@ -74,6 +78,8 @@ export class ChaosDaemon {
     if (user) chownSync(runtimeDir, user.uid, user.gid);
     const config = join(folder, 'vkmemd.toml');
     writeFileSync(config, policy);
+    if (user) chownSync(folder, user.uid, user.gid);
+    const surroundings = user && (await Surroundings.begin(guardian, folder, runtimeDir, user));
     const companion = new Companion(guardian, {
       args: [
         '--import',
@@ -86,12 +92,12 @@ export class ChaosDaemon {
         '--config',
         config,
       ],
-      user,
+      ...(surroundings ? { user: undefined, before: surroundings.before } : { user }),
       // One arena of the C library: with several, threads leave free memory in each, between what they still use,
       // which the library cannot return. How much depends on the largest number of requests at one moment.
-      env: { ...env, HOME: runtimeDir, MALLOC_ARENA_MAX: '1' },
+      env: { ...env, ...surroundings?.environment, HOME: runtimeDir, MALLOC_ARENA_MAX: '1' },
     });
-    const daemon = new ChaosDaemon(companion, runtimeDir);
+    const daemon = new ChaosDaemon(companion, runtimeDir, surroundings);
     const line = await daemon.#started;
     if (line === undefined) throw new Error(`the daemon did not start: ${companion.errors}`);
     daemon.device = /device (.*?);/.exec(line)?.[1] ?? daemon.device;
@@ -139,6 +145,7 @@ export class ChaosDaemon {
     const killing = setTimeout(() => this.#companion.signal('SIGKILL'), MAX_STOPPING_MS);
     const end = await this.ended;
     clearTimeout(killing);
+    this.surroundings?.end();
     return end;
   }
 

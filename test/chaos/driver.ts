@@ -41,6 +41,12 @@ const ONCE_FAILING = [
 ] as const;
 
 export class Driver {
+  /** Codes that a correct client may get while it fails. */
+  static readonly REFUSED: readonly string[] = [
+    'DEVICE_OUT_OF_MEMORY',
+    'TOO_MANY_ALLOCATIONS',
+    'DEVICE_LOST',
+  ];
   readonly environment: NodeJS.ProcessEnv;
   readonly #layer: FakeLayer | undefined;
 

@@ -8,13 +8,14 @@ import type { Outsider } from './audit.js';
 import type { Need } from './behaviour.js';
 import type { Chronicle } from './chronicle.js';
 import type { ChaosDaemon } from './daemon.js';
-import type { Driver } from './driver.js';
+import { Driver } from './driver.js';
 import type { ChaosFront } from './front.js';
 import { Gate } from './gate.js';
 import type { Guardian } from './guardian.js';
 import type { Sample } from './messages.js';
 import { Plan } from './plan.js';
 import { Random } from './random.js';
+import { REFUSED } from './surroundings.js';
 import { ATTACKER_UIDS, asRoot, roleOf, userOf, VICTIM_UIDS } from './tenants.js';
 import { Victim, type VictimEnd } from './victim.js';
 
@@ -51,7 +52,7 @@ export class Fleet {
         seed: `${seed}/victim/${index}`,
         // A user cannot use a name twice.
         memory: `frames-${index}`,
-        driverFails: driver.scripted,
+        expected: [...(driver.scripted ? Driver.REFUSED : []), ...(daemon.surroundings ? REFUSED : [])],
         sampled: (samples) => sampled(index, samples),
         unavailable: (atMs) => front.noteUnavailable(atMs),
         broke: (reason) => chronicle.broke(reason),

@@ -37,6 +37,11 @@ export class Guardian {
     this.#say(`folder ${folder}`);
   }
 
+  /** A control group, which is empty once all processes have ended. */
+  willRemoveGroup(folder: string): void {
+    this.#say(`group ${folder}`);
+  }
+
   /** Ends remaining processes; resolves when none is left. */
   async close(): Promise<void> {
     const ended = once(this.#child, 'close');

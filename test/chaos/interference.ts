@@ -1,6 +1,6 @@
 /**
  * Events that affect all clients at once, as the seed determines: the daemon is stopped for up to a second,
- * its front is lost, and a scripted driver is slow or fails.
+ * its front is lost, the file system of its ledger is full or its memory short for a while, and a scripted driver is slow or fails.
  */
 import type { Action } from './behaviour.js';
 import type { ChaosDaemon } from './daemon.js';
@@ -9,11 +9,13 @@ import { ChaosFront } from './front.js';
 import type { Gate } from './gate.js';
 import type { Random } from './random.js';
 import { rest } from './rest.js';
+import { Surroundings } from './surroundings.js';
 
 /** Long enough in between for measurements. */
 const BETWEEN_STOPS_MS = [12_000, 24_000] as const;
 const BETWEEN_LOSSES_MS = [3000, 8000] as const;
 const BETWEEN_FAULTS_MS = [400, 1500] as const;
+const BETWEEN_SHORTAGES_MS = [5000, 15_000] as const;
 const MAX_STOPPED_MS = 1000;
 
 export class Interference {
@@ -55,6 +57,15 @@ export class Interference {
     await this.#each('front', random, between, max, (drawn) => {
       const way = ChaosFront.plan(drawn);
       return { name: 'lose', params: { way }, work: () => front.disturb(way, drawn) };
+    });
+  }
+
+  /** Disturbs the daemon's surroundings repeatedly. */
+  async disturbSurroundings({ surroundings, pid }: ChaosDaemon, random: Random, max: number): Promise<void> {
+    if (!surroundings) return;
+    await this.#each('surroundings', random, BETWEEN_SHORTAGES_MS, max, (drawn) => {
+      const params = Surroundings.plan(drawn);
+      return { name: 'shortage', params, work: () => surroundings.disturb(params, pid) };
     });
   }
 

@@ -2,7 +2,7 @@
  * Checks the events that a victim receives from WatchAllocations. Each allocation is created once, is granted
  * only while it lives, is freed once, and ends; none belongs to another user.
  */
-import { type ControlClient, VkmemError } from '@vkmemd/client';
+import { type Allocation, type ControlClient, VkmemError } from '@vkmemd/client';
 
 /** The permitted successors of an event. */
 const NEXT: Readonly<Record<string, readonly string[]>> = {
@@ -18,6 +18,8 @@ export class Lives {
   readonly #uid: number;
   readonly #wrong: (what: string) => void;
   readonly #last = new Map<string, string>();
+  /** Allocations that a watch began with, and that drained already. */
+  readonly #began = new Set<string>();
   /** Whether a watch was lost. */
   #again = false;
 
@@ -56,7 +58,7 @@ export class Lives {
     try {
       const { signal } = over;
       for await (const { event, allocation } of control.watchAllocations({ existing: true, signal })) {
-        this.#note(String(event).replace('ALLOCATION_EVENT_', ''), allocation.id, allocation.ownerUid);
+        this.#note(String(event).replace('ALLOCATION_EVENT_', ''), allocation);
         if (allocation.id === lastId && !this.#last.has(lastId)) return;
       }
     } finally {
@@ -73,14 +75,17 @@ export class Lives {
     if (gone && !this.#last.has(id)) over.abort();
   }
 
-  #note(event: string, id: string, ownerUid: number): void {
+  #note(event: string, { id, ownerUid, state }: Allocation): void {
     const before = this.#last.get(id) ?? '';
     if (ownerUid !== this.#uid) this.#wrong(`it receives events of user ${ownerUid}'s memory`);
-    // A watch that began again begins with what exists, which may be draining.
-    const drained = this.#again && before === 'CREATED' && event === 'FREED';
+    // A watch begins with what exists, which may be draining.
+    const drained = (this.#again || this.#began.has(id)) && before === 'CREATED' && event === 'FREED';
     if (!NEXT[before]?.includes(event) && !drained)
       this.#wrong(`${id} was ${event} after ${before || 'nothing'}`);
-    if (event === 'FREED') this.#last.delete(id);
-    else this.#last.set(id, event);
+    if (event === 'CREATED' && state === 'ALLOCATION_STATE_DRAINING') this.#began.add(id);
+    if (event === 'FREED') {
+      this.#last.delete(id);
+      this.#began.delete(id);
+    } else this.#last.set(id, event);
   }
 }

@@ -32,7 +32,9 @@ const HELP = `npm run --silent chaos -- [options]
   --json           one JSON object in place of a table
   --help
 
-As root, the daemon, victims and attackers are different users; otherwise behaviours that need other users are left out.`;
+As root, the daemon, victims and attackers are different users, and the daemon's surroundings are disturbed: the file
+system of its ledger is full at times, and its memory short. Otherwise this, and behaviours that need other users, are
+left out.`;
 
 const usage = (text: string): never => {
   process.stderr.write(`chaos: ${text}\n\n${HELP}\n`);

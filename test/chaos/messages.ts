@@ -39,6 +39,9 @@ export type FromVictim =
   | { readonly breach: string }
   | { readonly failed: string };
 
+/** From the service manager: the number of fds that it stores. */
+export type FromManager = { readonly stored: number };
+
 /** The current time on the clock that all processes share (CLOCK_MONOTONIC), in milliseconds. */
 export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 

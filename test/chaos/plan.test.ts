@@ -11,7 +11,7 @@ import type { Action, Need } from './behaviour.js';
 import { behaviours } from './behaviours/index.js';
 import { Plan } from './plan.js';
 import { Random } from './random.js';
-import { ATTACKER_UIDS } from './tenants.js';
+import { ATTACKER_UIDS, asRoot } from './tenants.js';
 
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 const EVERYTHING: ReadonlySet<Need> = new Set(['others', 'importer', 'confined', 'fake']);
@@ -101,7 +101,13 @@ t.test('two runs with one seed perform the same actions', async (t) => {
   );
   t.strictSame(
     [...actors],
-    [...ATTACKER_UIDS.map((_, index) => `attacker ${index}`), 'daemon', 'driver', 'front'],
-    'each attacker, the daemon, the driver and the front',
+    [
+      ...ATTACKER_UIDS.map((_, index) => `attacker ${index}`),
+      'daemon',
+      'driver',
+      'front',
+      ...(asRoot ? ['surroundings'] : []),
+    ],
+    'each attacker, the daemon, the driver, the front and the surroundings',
   );
 });

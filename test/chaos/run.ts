@@ -24,6 +24,7 @@ import type { Resident } from './proc.js';
 import { Random } from './random.js';
 import { growth, residentAtRest, untilSettled } from './resident.js';
 import { rest } from './rest.js';
+import { Surroundings } from './surroundings.js';
 import { asRoot, DAEMON_USER, policy, VICTIM_UIDS } from './tenants.js';
 import { slowness, Watch, type Watched } from './watch.js';
 
@@ -94,12 +95,18 @@ export async function run(options: RunOptions): Promise<Result> {
   for (const wrong of front.judge()) chronicle.record(wrong);
   for (const slow of front.slow()) chronicle.recordSlow(slow);
   await auditor.close();
+  const left = (await daemon.surroundings?.left()) ?? 0;
+  if (left > 0) chronicle.record(`${left} fds stayed in the fd store`);
   ending = true;
   const { code, signal } = await daemon.stop();
   if (code !== 0) chronicle.record(`the daemon ended with ${code ?? signal}`);
   for (const leak of driver.leaks()) chronicle.record(`the driver: ${leak}`);
   // With a driver that works correctly, the daemon must not log an error, whatever clients do.
-  if (!driver.scripted) for (const fault of daemon.faults.keys()) chronicle.record(`it logged: ${fault}`);
+  if (!driver.scripted) {
+    for (const fault of daemon.faults.keys()) {
+      if (!Surroundings.permits(fault)) chronicle.record(`it logged: ${fault}`);
+    }
+  }
   return { ...result, front: front.report(), faults: Object.fromEntries(daemon.faults) };
 }
 
@@ -224,6 +231,7 @@ class Acts {
     const often = this.#options.frontKills === undefined ? undefined : BETWEEN_KILLS_MS;
     const disturbed = [
       interference.stopDaemon(daemon, random, Math.ceil(max / 10)),
+      interference.disturbSurroundings(daemon, random, Math.ceil(max / 10)),
       interference.disturbFront(front, random, Math.ceil(max / 10), often),
     ];
     if (this.#driver.scripted) disturbed.push(interference.disturbDriver(this.#driver, random, max));

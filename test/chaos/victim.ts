@@ -15,7 +15,8 @@ export interface VictimSetting {
   readonly seed: string;
   /** The name of its memory. */
   readonly memory: string;
-  readonly driverFails: boolean;
+  /** Codes that its requests may be refused with. */
+  readonly expected: readonly string[];
   sampled(samples: readonly Sample[]): void;
   /** It could not reach gRPC at that time. */
   unavailable(atMs: number): void;
@@ -44,8 +45,8 @@ export class Victim {
 
   /** Resolves when it has its memory and is idle. */
   static async start(setting: VictimSetting): Promise<Victim> {
-    const { guardian, user, runtimeDir, seed, memory, driverFails } = setting;
-    const args = [programOf('victim'), runtimeDir, seed, memory, driverFails ? 'yes' : 'no'];
+    const { guardian, user, runtimeDir, seed, memory, expected } = setting;
+    const args = [programOf('victim'), runtimeDir, seed, memory, expected.join(',')];
     const companion = new Companion(guardian, { args, user });
     const heard = new Heard();
     const all = companion.listen<FromVictim>((message) => {

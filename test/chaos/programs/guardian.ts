@@ -1,10 +1,10 @@
 /**
  * Ends what the harness leaves, however the harness ends: reads its resources (`+PID` a process, `-PID` no
- * longer, `folder PATH`) until its standard input ends, then kills the processes and removes the folders.
+ * longer, `folder PATH`, `group PATH` a control group) until its standard input ends, then kills the processes and removes the folders.
  * Processes that were not reported, because their parent was killed at that moment, have the mark in their
  * environment: the only argument.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 
@@ -15,12 +15,14 @@ const MAX_LOOKS = 200;
 
 const processes = new Set<number>();
 const folders = new Set<string>();
+const groups = new Set<string>();
 
 // Signals that end the harness must not end this process first.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 for await (const line of createInterface({ input: process.stdin })) {
   if (line.startsWith('+')) processes.add(Number(line.slice(1)));
   else if (line.startsWith('-')) processes.delete(Number(line.slice(1)));
+  else if (line.startsWith('group ')) groups.add(line.replace('group ', ''));
   else folders.add(line.replace('folder ', ''));
 }
 
@@ -55,4 +57,5 @@ for (let looks = 0, quiet = 0; quiet < QUIET_LOOKS && looks < MAX_LOOKS; looks +
   quiet = left.length === 0 ? quiet + 1 : 0;
   await setTimeout(LOOK_MS);
 }
+for (const group of groups) if (existsSync(group)) rmdirSync(group);
 for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });

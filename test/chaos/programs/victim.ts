@@ -8,7 +8,7 @@
  * the machine, and not by the daemon. It watches its allocations, and must receive no event of other users',
  * and the whole life of each of its own.
  *
- * Arguments: the runtime folder, a seed, the name of its memory, whether the driver fails at times.
+ * Arguments: the runtime folder, a seed, the name of its memory, the codes that its requests may be refused with.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -32,12 +32,9 @@ const NAMED_BYTES = 1 << 16;
 const REPORT_MS = 200;
 /** The maximum time without a front, on a busy machine. */
 const AWAY_MS = 20_000;
-/** Errors that a driver which fails at times may cause. */
-const EXPECTED = ['DEVICE_OUT_OF_MEMORY', 'TOO_MANY_ALLOCATIONS', 'DEVICE_LOST'];
-
-const [runtimeDir = '', seed = '', name = '', fails = ''] = process.argv.slice(2);
+const [runtimeDir = '', seed = '', name = '', expected = ''] = process.argv.slice(2);
 const isExpected = (failure: unknown): boolean =>
-  fails === 'yes' && failure instanceof VkmemError && EXPECTED.includes(failure.code);
+  failure instanceof VkmemError && expected.split(',').includes(failure.code);
 const say = (message: FromVictim): void => send(process.stdout, message);
 const random = new Random(seed);
 const written = random.fork('frames').bytes(NAMED_BYTES);
