@@ -126,7 +126,13 @@ function processOf(incoming: readonly OwnedFd[]): { readonly pid: number; readon
     if (!isKernelError(error) || error.code === 'EMFILE' || error.code === 'ENFILE') throw error;
     const refusal = refusalOf(error);
     if (refusal === undefined) throw noPidfd(`${error.message}.`, error);
-    throw new VkmemError('SYSTEM_CALL_FAILED', `The daemon cannot open a pidfd: ${error.message}.`, {}, error, refusal);
+    throw new VkmemError(
+      'SYSTEM_CALL_FAILED',
+      `The daemon cannot open a pidfd: ${error.message}.`,
+      {},
+      error,
+      refusal,
+    );
   }
   sent.close();
   if (pidfd) return { pid, pidfd };

@@ -112,7 +112,14 @@ t.test('nothing is left', async (t) => {
   await core.draining.free(real);
   const { registry, sessions, grants, quotas, fds } = core;
   t.same(
-    [registry.live, registry.draining, sessions.size, grants.size, quotas.all.length, fds.leased],
+    [
+      registry.live,
+      registry.draining,
+      sessions.size,
+      grants.size,
+      quotas.tenants.toArray().length,
+      fds.leased,
+    ],
     [0, 0, 0, 0, 0, 0],
   );
 });

@@ -65,7 +65,7 @@ async function endTogether(t: Test, core: Core): Promise<void> {
     const sessions = begin(core, allocation, count);
     return costOf(() => Promise.all(sessions.map((session) => core.lifecycle.end(session))));
   });
-  t.same([core.sessions.size, core.grants.size, core.quotas.all.length], [0, 0, 1]);
+  t.same([core.sessions.size, core.grants.size, core.quotas.tenants.toArray().length], [0, 0, 1]);
   await core.draining.free(allocation);
   t.same([core.registry.live, core.fds.leased], [0, 0]);
 }
@@ -91,7 +91,10 @@ t.test('a policy is replaced while as many tenants have sessions, and they end',
       core.authority.replace(policies[reloads % 2] as Policy);
       await slices.idle();
     });
-    t.same(new Set(core.quotas.all.map(({ terms }) => terms.tickets)), new Set([1 + (reloads % 2)]));
+    t.same(
+      new Set(core.quotas.tenants.toArray().map((tenant) => core.quotas.ofTenant(tenant).terms.tickets)),
+      new Set([1 + (reloads % 2)]),
+    );
     await Promise.all(sessions.map((session) => core.lifecycle.end(session)));
     return cost;
   });
@@ -99,5 +102,5 @@ t.test('a policy is replaced while as many tenants have sessions, and they end',
     const sessions = tenants(count);
     return costOf(() => Promise.all(sessions.map((session) => core.lifecycle.end(session))));
   });
-  t.same([core.sessions.size, core.quotas.all.length, core.fds.leased], [0, 0, 0]);
+  t.same([core.sessions.size, core.quotas.tenants.toArray().length, core.fds.leased], [0, 0, 0]);
 });

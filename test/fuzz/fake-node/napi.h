@@ -101,6 +101,10 @@ inline napi_status napi_create_int32(napi_env env, int32_t number, napi_value* m
   *made = env->Make({napi_value__::kNumber, number, {}, {}});
   return napi_ok;
 }
+inline napi_status napi_create_uint32(napi_env env, uint32_t number, napi_value* made) {
+  *made = env->Make({napi_value__::kNumber, number, {}, {}});
+  return napi_ok;
+}
 inline napi_status napi_set_element(napi_env, napi_value array, uint32_t at, napi_value value) {
   array->items.at(at) = value;
   return napi_ok;
