@@ -44,7 +44,7 @@ const ARROWS = {
   'daemon/ivshmem/': [...BELOW_PLANES, SOCKET_FILE],
   'daemon/callers/': [...BELOW_PLANES, LINK, ...PROGRAM],
   [LINK]: ['proto/'],
-  [FRONT]: ['proto/', LINK, 'daemon/limits/token-bucket.ts', ...PROGRAM],
+  [FRONT]: ['proto/', LINK, 'daemon/limits/shares.ts', 'daemon/limits/token-bucket.ts', ...PROGRAM],
   'daemon/store/': BELOW_REQUESTS,
   'daemon/systemd/': ['proto/', 'daemon/memory/', 'daemon/store/'],
   'daemon/supervisor/': [

@@ -159,7 +159,8 @@ Napi::Value Connection::UnreadFds(const Napi::CallbackInfo& info) {
 Napi::Value Connection::Crowded(const Napi::CallbackInfo& info) {
   REQUIRE_SIZE(part, 0);
   REQUIRE_THAT(part > 0, "part", "a positive number");
-  return Napi::Boolean::New(info.Env(), !outbox_.empty() || (socket_ && flight_.Crowded(socket_.get(), part)));
+  return Napi::Boolean::New(info.Env(),
+                            !outbox_.empty() || (socket_ && flight_.Crowded(socket_.get(), part)));
 }
 
 Napi::Function Connection::Define(Napi::Env env) {
