@@ -12,11 +12,11 @@ const compiler = spawnSync(process.env.CC ?? 'cc', ['--version']);
 const noCompiler = compiler.error ? `no C compiler here: ${compiler.error.message}` : false;
 
 t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
-  t.setTimeout(120_000);
+  t.setTimeout(300_000);
   const tmp = temporaryFolder(t);
   const program = join(root, 'bench/dist/neighbours/main.js');
   const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), TMPDIR: tmp };
-  const options = { env, encoding: 'utf8', timeout: 100_000 } as const;
+  const options = { env, encoding: 'utf8', timeout: 280_000 } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, '--quick', '--json'], options);
   t.equal(status, 0, stderr);
   const { machine, measured } = JSON.parse(stdout);

@@ -20,7 +20,7 @@ const [WARM_REQUESTS, WARM_LISTS] = [4000, 100];
 const [LISTED, NAME_BYTES] = [400, 100];
 const MIB = 1 << 20;
 /** What the core may grow by, and the limit of the front's memory by default. */
-const [MAX_GROWTH, FRONT_MEMORY] = [40 * MIB, 256 * MIB];
+const [MAX_GROWTH, FRONT_MEMORY] = [64 * MIB, 256 * MIB];
 const kinds = ['KIND_MAPPABLE'] as const;
 const method = (service: string, name: string) => serviceDefinition(service as 'MemoryService')[name]?.path;
 
@@ -41,6 +41,8 @@ function framed(message: Buffer): Buffer {
 /** Counts the answers of gRPC by their status. */
 class Outcomes {
   readonly counts = new Map<string, number>();
+  /** Streams that the front has ended. */
+  closed = 0;
 
   watch(stream: ClientHttp2Stream): void {
     const count = (fields: { readonly 'grpc-status'?: unknown }): void => {
@@ -48,6 +50,9 @@ class Outcomes {
       if (status === undefined) return;
       this.counts.set(String(status), (this.counts.get(String(status)) ?? 0) + 1);
     };
+    stream.once('close', () => {
+      this.closed += 1;
+    });
     stream.on('response', count).on('trailers', count);
   }
 }
@@ -182,6 +187,7 @@ t.test('what is not read or not finished', { timeout: 240_000, skip: noOtherUser
     () => (requests.counts.get(UNAVAILABLE) ?? 0) === CONNECTIONS * CALLS,
     60_000,
   );
+  await until('answers that stay untaken end', () => lists.closed === CONNECTIONS * CALLS, 60_000);
   end(attack);
   await free();
   const control = new ControlWire(runtimeDir);

@@ -22,7 +22,7 @@ const COUNT = 40;
 const MAX_MS = 20_000;
 
 for (const how of ['without closers', 'with closers']) {
-  t.test(how, async (t) => {
+  t.test(`sockets that linger are closed ${how}`, async (t) => {
     t.setTimeout(90_000);
     if (how === 'with closers') closeInProcesses();
     const folder = temporaryFolder(t);
