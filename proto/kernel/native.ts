@@ -162,6 +162,8 @@ export interface Native {
   ownFd(fd: number): void;
   disownFd(fd: number): void;
   closeFd(taken: number): void;
+  /** Closes a connection that a listener accepted and that nothing was read from; cheaper than closeFd(). */
+  closeAccepted(taken: number): void;
   closeLater(taken: number): Promise<void>;
   /** Makes an fd that this process was started with CLOEXEC. Returns the same number. */
   inheritFd(fd: number): number;

@@ -148,9 +148,10 @@ export class Listener {
     const { untrusted = false, arrivals } = options;
     const accepted: Accepted = (connection, uid) => {
       // It may have been closed while the connection waited for its turn.
-      const begin = () => (listener.#closed ? connection.close() : identify(connection, on));
+      const drop = () => native.closeAccepted(connection[kSurrender]());
+      const begin = () => (listener.#closed ? drop() : identify(connection, on));
       if (!arrivals) begin();
-      else if (!arrivals.admit(uid, begin)) connection.close();
+      else if (!arrivals.admit(uid, begin)) drop();
     };
     const listener = new Listener(fd, accepted, (error) => on.error(error), untrusted);
     return listener;

@@ -210,7 +210,8 @@ void Connection::CloseSocket() {
   // Other processes may have this socket too, where it was inherited. The shutdown ends the connection for
   // all of them.
   shutdown(socket_.get(), SHUT_RDWR);
-  UniqueFd ended(socket_.Release(), fds_left ? std::make_shared<Arrival>(peer_uid_, true) : nullptr);
+  UniqueFd ended(socket_.Release(),
+                 fds_left ? std::make_shared<Arrival>(peer_uid_, Arrival::Of::kEnded) : nullptr);
   if (kept) kept_ = std::move(ended);
 }
 

@@ -158,7 +158,7 @@ void Reaper::Left(Users::iterator user, size_t count) {
 }
 
 void Reaper::Close(const Item& item) {
-  if (item.origin->unread) {
+  if (item.origin->of == Arrival::Of::kEnded) {
     DiscardUnread(item.fd);
   } else {
     const linger none = {0, 0};
@@ -168,6 +168,8 @@ void Reaper::Close(const Item& item) {
   ::close(item.fd);
 }
 
+bool Reaper::IsConnection(const Item& item) { return item.origin->of != Arrival::Of::kFile; }
+
 size_t Reaper::MaxRunning() const { return std::clamp<size_t>(max_pending_ / 4, 1, kMaxOfUser); }
 
 bool Reaper::Crowded(const User& user) const {
@@ -175,8 +177,7 @@ bool Reaper::Crowded(const User& user) const {
 }
 
 bool Reaper::Overflows(const User& user) const {
-  return Crowded(user) && std::any_of(user.waiting.begin(), user.waiting.end(),
-                                      [](const Item& item) { return item.origin->unread; });
+  return Crowded(user) && std::any_of(user.waiting.begin(), user.waiting.end(), IsConnection);
 }
 
 void Reaper::NoteCrowd(const User& user) {
@@ -237,7 +238,7 @@ void Reaper::HandOver(std::unique_lock<std::mutex>* lock, Users::iterator next) 
   std::vector<int> sockets;
   std::deque<Item> others;
   for (Item& item : user.waiting) {
-    if (item.origin->unread && items.size() < Closers::kMaxSockets) {
+    if (IsConnection(item) && items.size() < Closers::kMaxSockets) {
       sockets.push_back(item.fd);
       items.push_back(std::move(item));
     } else {

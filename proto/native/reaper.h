@@ -11,7 +11,7 @@
 // an fd is queued and no thread is idle; there are at most kMaxThreads, and at most kMaxOfUser of them (fewer
 // where few fds may be pending) close fds of one user, users in rotation. A thread that blocks in close() has
 // already freed the fd's number; an fd that is queued still uses its number. A user whose threads all block
-// does not fill the queue: sockets with unread messages, which cannot be refused before they are here, go to
+// does not fill the queue: its connections, which cannot be refused before they are here, go to
 // closers (closers.h), and all threads that block for a second are interrupted, which ends a wait for
 // SO_LINGER. Any other fd was read from a user that FullFor() had not refused.
 //
@@ -90,6 +90,7 @@ class Reaper {
   static void* OnThread(void* self);
   static void* OnDispatcher(void* self);
   static void Close(const Item& item);
+  static bool IsConnection(const Item& item);
   void Add(uid_t uid, Item item);
   void StartOne();
   void Work();
@@ -102,10 +103,10 @@ class Reaper {
   size_t MaxRunning() const;
   // Whether no thread can take more fds of the user.
   bool Crowded(const User& user) const;
-  // Whether sockets of such a user wait.
+  // Whether connections of such a user wait.
   bool Overflows(const User& user) const;
   void NoteCrowd(const User& user);
-  // The next user with such sockets for which a closer may be started; the end where there is none.
+  // The next user with such connections for which a closer may be started; the end where there is none.
   Users::iterator NextOverflow();
   void Dispatch();
   void HandOver(std::unique_lock<std::mutex>* lock, Users::iterator user);

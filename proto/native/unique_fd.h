@@ -22,11 +22,16 @@ namespace vkmem {
 // One message with fds, and the user that sent it. It is destroyed when all of its fds are closed or were
 // moved to an owner that does not close them.
 struct Arrival {
-  explicit Arrival(uid_t sender, bool left_unread = false) : uid(sender), unread(left_unread) {}
+  enum class Of {
+    kFile,
+    // The fd is a connection of the user, which may have fds unread.
+    kConnection,
+    // The same, shut down: its unread messages are discarded before it is closed.
+    kEnded,
+  };
+  explicit Arrival(uid_t sender, Of what = Of::kFile) : uid(sender), of(what) {}
   uid_t uid;
-  // The fd is the socket of a connection that is shut down: its unread messages are discarded before it is
-  // closed.
-  bool unread;
+  Of of;
 };
 using Origin = std::shared_ptr<const Arrival>;
 

