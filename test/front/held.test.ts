@@ -12,7 +12,7 @@ import { rawSession } from '../support/raw-http2.js';
 import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
 import { anotherFront, frontOf, procFile, sleep, until } from './support.js';
 
-/** Everybody is a tenant, this user too. */
+/** All users are tenants, this one too. */
 const POLICY = '[[rule]]\nuid = 0\noperator = false\n[[rule]]\nconnect = true\nmax_sessions = 400\n';
 const [CONNECTIONS, CALLS] = [18, 64];
 const [SESSIONS, REFUSALS] = [200, 1500];
