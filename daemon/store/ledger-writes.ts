@@ -133,8 +133,9 @@ export class LedgerWrites implements LedgerHealth {
       throw failure;
     }
     this.#pending.clear();
-    if (reserve.missing === 0) this.#succeeded();
-    else this.#flush();
+    // That an end or a grant was written does not tell that there is room for new memory.
+    if (kept === KEPT_BY.MEMORY && reserve.missing === 0) this.#succeeded();
+    else if (reserve.missing > 0 || this.#failure) this.#flush();
   }
 
   /** Performs the writes of `work` in one transaction: now, or as soon as the file system permits. */

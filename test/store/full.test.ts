@@ -105,6 +105,23 @@ t.test('a hundred allocations are freed while nothing is free', { skip: privileg
   await nothingLeft(t, daemon);
 });
 
+t.test('frees that still work do not end the warning', { skip: privileged }, async (t) => {
+  const daemon = await SupervisedDaemon.start(t, { tmpfs: '1m' });
+  const wire = await daemon.open();
+  const all = ['a', 'b', 'c', 'd', 'e'];
+  for (const name of all) await wire.ask({ allocate: { ...SHARED, name } });
+  const empty = fill(daemon);
+  for (const name of all) {
+    await t.rejects(wire.ask({ allocate: { ...SHARED, name: 'more' } }), { code: 'LEDGER_FULL' });
+    await wire.ask({ free: { allocation: { name } } });
+    t.match(await reported(daemon), { warnings: ['LEDGER_FULL'], writable: 0 }, `after the free of ${name}`);
+  }
+  t.equal(daemon.log.match(/the ledger cannot be written/g)?.length, 1, 'it is logged once');
+  empty();
+  wire.close();
+  await nothingLeft(t, daemon);
+});
+
 t.test('the reserve is used, and filled again', { skip: privileged }, async (t) => {
   const daemon = await SupervisedDaemon.start(t, { tmpfs: '4m' });
   const size = () => statSync(join(daemon.runtimeDir, 'state/reserve')).size;

@@ -13,19 +13,27 @@ import { allocate } from '../support/survival-requests.js';
 import { policyText, SurvivalWorld } from '../support/survival-world.js';
 import { nothingLeft } from './support.js';
 
-const RUNS = Number(process.env.VKMEMD_SURVIVAL_RUNS ?? 4);
+const RUNS = Number(process.env.VKMEMD_SURVIVAL_RUNS ?? 8);
 /** Of a history. */
 const MAX_COMMANDS = 50;
 const SEED = Number(process.env.VKMEMD_SEED ?? Date.now() % 2 ** 31);
 
 const privileged = process.getuid?.() === 0;
 
-/** Memory to which other memory is copied, to read it. */
-async function scratch(world: SurvivalWorld): Promise<void> {
-  const terms = { kind: 'MAPPABLE', sharing: 'SHARED', name: 'scratch' } as const;
-  const request = allocate({ ...terms, which: 0, requestId: false, publishable: false });
-  const one = request.plan(world);
-  await one?.served(await one.send());
+/** What each history begins with, so that its first requests have something to act on. */
+const FIRST = [
+  // Memory to which other memory is copied, to read it.
+  { kind: 'MAPPABLE', sharing: 'SHARED', name: 'scratch', publishable: false },
+  { kind: 'MAPPABLE', sharing: 'SHARED', name: 'a', publishable: true },
+  { kind: 'MAPPABLE', sharing: 'SHARED', name: '', publishable: false },
+  { kind: 'OPAQUE_FD', sharing: 'EXCLUSIVE', name: 'b', publishable: false },
+] as const;
+
+async function furnish(world: SurvivalWorld): Promise<void> {
+  for (const terms of FIRST) {
+    const one = allocate({ ...terms, which: 0, requestId: false }).plan(world);
+    await one?.served(await one.send());
+  }
   world.scratch = world.model.byName('scratch');
 }
 
@@ -44,7 +52,7 @@ t.test(`${RUNS} random histories with kills agree with the model`, async (t) => 
       const world = new SurvivalWorld(daemon, holder.pid ?? 0);
       try {
         await world.begin();
-        await scratch(world);
+        await furnish(world);
         await fc.asyncModelRun(() => ({ model: world.model, real: world }), commands);
         await world.end();
       } catch (failure) {

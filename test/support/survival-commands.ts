@@ -21,6 +21,7 @@ async function settle(world: SurvivalWorld, one: Asked, outcome: Outcome<unknown
   }
   if ('answer' in outcome) {
     if (refusal) throw new Error(`served, and should be refused with ${refusal}`);
+    if (one.written && model.allFail) throw new Error('served, although nothing can be recorded');
     // Of requests under way at once, a later one may have been written before.
     if (one.written && !world.dying) model.written();
     await one.served(outcome.answer);

@@ -87,6 +87,8 @@ export class SurvivalModel {
   /** Whether writes to the ledger, or into the fd store, may fail at the moment. */
   failing = false;
   fdsFailing = false;
+  /** Whether every write to the ledger fails. */
+  allFail = false;
   /** Whether a write may have failed since the last one that succeeded, so that the next ones wait. */
   #failed = false;
   /** Of requests without an answer. */

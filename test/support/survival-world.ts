@@ -90,6 +90,7 @@ export class SurvivalWorld {
     else if (how === 'FDS') this.#lines.push(`fds:put ENOBUFS ${pattern}`);
     else this.#lines.push(`ledger:write ${how} ${pattern}`);
     const { model } = this;
+    model.allFail ||= how !== 'FULL' && how !== 'FDS' && pattern === '1';
     model.setFailing(model.failing || how !== 'FDS', model.fdsFailing || how === 'FDS');
     this.daemon.setFailpoints(this.#lines);
   }
@@ -99,6 +100,7 @@ export class SurvivalWorld {
     this.#full = undefined;
     this.#lines = [];
     this.daemon.setFailpoints([]);
+    this.model.allFail = false;
     this.model.setFailing(false, false);
   }
 
