@@ -21,6 +21,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import type { Requester } from './connection/request.js';
+import { FREED_BEFORE } from './connection/retry.js';
 import type { Dropped, MapOptions, MappedGrant } from './mapping/mapped-grant.js';
 import type { MemoryMap } from './mapping/memory-map.js';
 import { publish } from './request/requests.js';
@@ -49,6 +50,8 @@ export class Memory implements AsyncDisposable {
   readonly #mappedGrant: MappedGrant;
   #released: Promise<void> | undefined;
   #freed: Promise<FreeResult> | undefined;
+  /** Whether the daemon may have freed it for a call whose answer was lost. */
+  #maybeFreed = false;
   #entrusted: Promise<bigint> | undefined;
 
   /**
@@ -149,7 +152,8 @@ export class Memory implements AsyncDisposable {
   }
 
   /**
-   * Releases this Memory and frees the allocation. Further calls return the same promise.
+   * Releases this Memory and frees the allocation. Further calls return the same promise, but after a failure
+   * whose metadata say `retryable`, a further call tries again.
    * @returns `freed` is also false, although the bytes may be free, if the connection was lost before the
    *   answer and the request was repeated.
    * @throws VkmemError NOT_FOUND if another process has freed it; DEVICE_LOST if it ended with its device;
@@ -236,6 +240,11 @@ export class Memory implements AsyncDisposable {
       if (unended) throw unended;
       return message;
     } catch (failure) {
+      if (this.#maybeFreed && isOneOf(failure, 'NOT_FOUND')) return FREED_BEFORE;
+      if (failure instanceof VkmemError && failure.metadata.retryable === 'true') {
+        this.#freed = undefined;
+        this.#maybeFreed ||= failure.metadata.outcome === 'unknown';
+      }
       // A refused Free does not end the grants, and this client no longer uses them.
       const granted = held && failure !== unended && !isOneOf(failure, 'STALE_INCARNATION');
       if (granted) await this.#releaseGrants();

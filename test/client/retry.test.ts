@@ -11,8 +11,8 @@ import { connected } from './support.js';
 
 type Request = Decoded<'ClientMessage'>;
 
-/** A daemon that closes the connection at the first request, and answers later ones. */
-async function forgetful(t: Test, answer: (request: Request) => Reply['message']) {
+/** A daemon that closes the connection at the requests with these numbers, and answers all others. */
+async function forgetful(t: Test, answer: (request: Request) => Reply['message'], losses = [1]) {
   const seen: Request[] = [];
   const restoring: Script = (request, fds) =>
     greet(request, fds).map(({ message }) => {
@@ -23,7 +23,7 @@ async function forgetful(t: Test, answer: (request: Request) => Reply['message']
     t,
     (request) => {
       seen.push(request);
-      if (seen.length > 1) return [{ message: answer(request) }];
+      if (!losses.includes(seen.length)) return [{ message: answer(request) }];
       daemon.hangUp();
       return [];
     },
@@ -80,6 +80,24 @@ t.test('the opening of a signal is repeated', async (t) => {
     seen.map(({ body }) => body),
     ['openSignal', 'openSignal'],
   );
+});
+
+t.test('a memory whose free was under way at two deaths can be freed again', async (t) => {
+  const { client, seen } = await forgetful(
+    t,
+    ({ sequence, allocate }) =>
+      allocate
+        ? { sequence, allocate: { allocation: ALLOCATION, grants: [] } }
+        : refusal(sequence, 'NOT_FOUND'),
+    [2, 3],
+  );
+  const memory = await client.allocate({ size: 1 });
+  const metadata = { retryable: 'true', outcome: 'unknown', attempts: '2' };
+  await t.rejects(memory.free(), { code: 'UNAVAILABLE', metadata });
+  const again = memory.free();
+  t.strictSame(await again, { allocation: null, freed: false }, 'NOT_FOUND means that it was freed');
+  t.equal(memory.free(), again);
+  t.equal(seen.filter(({ body }) => body === 'free').length, 3);
 });
 
 const NOT_REPEATED: [string, (client: Client) => Promise<unknown>][] = [
