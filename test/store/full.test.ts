@@ -2,7 +2,7 @@
  * A file system under the ledger that is full, or fails: no failure ends the daemon; new memory is refused;
  * frees work or change nothing; and once there is room, everything is as if nothing had happened.
  */
-import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SupervisedDaemon, until } from '../support/supervised-daemon.js';
@@ -13,20 +13,6 @@ t.setTimeout(300_000);
 
 const privileged = process.getuid?.() === 0 ? false : 'needs root, to mount a tmpfs';
 const SHARED = { sizeBytes: 8192n, kinds };
-
-/** Fills the file system of the daemon's runtime folder. @returns empties it. */
-function fill(daemon: SupervisedDaemon): () => void {
-  const path = join(daemon.runtimeDir, 'fill');
-  const fd = openSync(path, 'w');
-  try {
-    for (;;) writeSync(fd, Buffer.alloc(4096));
-  } catch (failure) {
-    if ((failure as { code?: string }).code !== 'ENOSPC') throw failure;
-  } finally {
-    closeSync(fd);
-  }
-  return () => rmSync(path);
-}
 
 const names = async (daemon: SupervisedDaemon): Promise<string[]> =>
   (await list(daemon)).map(({ name }) => name).sort();
@@ -48,7 +34,7 @@ for (const size of ['96k', '1m']) {
     const { pid } = daemon;
     for (const name of ['a', 'b']) await wire.ask({ allocate: { ...SHARED, name } });
     const own = await allocate(wire, 7, { name: 'own' });
-    const empty = fill(daemon);
+    const empty = daemon.fill();
     for (const name of ['c', 'd']) {
       await t.rejects(wire.ask({ allocate: { ...SHARED, name } }), {
         code: 'LEDGER_FULL',
@@ -94,7 +80,7 @@ t.test('a hundred allocations are freed while nothing is free', { skip: privileg
   const daemon = await SupervisedDaemon.start(t, { tmpfs: '2m' });
   const wire = await daemon.open();
   for (let n = 0; n < 100; n += 1) await wire.ask({ allocate: { ...SHARED, name: `n${n}` } });
-  const empty = fill(daemon);
+  const empty = daemon.fill();
   for (let n = 0; n < 100; n += 1) await wire.ask({ free: { allocation: { name: `n${n}` } } });
   t.strictSame(await names(daemon), []);
   await daemon.kill();
@@ -110,7 +96,7 @@ t.test('frees that still work do not end the warning', { skip: privileged }, asy
   const wire = await daemon.open();
   const all = ['a', 'b', 'c', 'd', 'e'];
   for (const name of all) await wire.ask({ allocate: { ...SHARED, name } });
-  const empty = fill(daemon);
+  const empty = daemon.fill();
   for (const name of all) {
     await t.rejects(wire.ask({ allocate: { ...SHARED, name: 'more' } }), { code: 'LEDGER_FULL' });
     await wire.ask({ free: { allocation: { name } } });
@@ -128,7 +114,7 @@ t.test('the reserve is used, and filled again', { skip: privileged }, async (t) 
   t.equal(size(), 256 << 10);
   const wire = await daemon.open();
   const sessions = [];
-  const empty = fill(daemon);
+  const empty = daemon.fill();
   t.equal(size(), 256 << 10, 'it is there when nothing else is');
   for (let n = 0; n < 40; n += 1) sessions.push(await daemon.open());
   await t.rejects(wire.ask({ allocate: { ...SHARED, name: 'one' } }), { code: 'LEDGER_FULL' });

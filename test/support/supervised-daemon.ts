@@ -2,7 +2,17 @@
  * A daemon under its supervisor (`vkmemd --supervisor`), which tests kill and restart to check what survives.
  */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Decoded } from '@vkmemd/proto';
@@ -145,6 +155,20 @@ export class SupervisedDaemon {
     } catch {
       return undefined; // The supervisor has ended.
     }
+  }
+
+  /** Fills the file system of its runtime folder. @returns empties it. */
+  fill(): () => void {
+    const path = join(this.runtimeDir, 'fill');
+    const fd = openSync(path, 'w');
+    try {
+      for (;;) writeSync(fd, Buffer.alloc(4096));
+    } catch (failure) {
+      if ((failure as { code?: string }).code !== 'ENOSPC') throw failure;
+    } finally {
+      closeSync(fd);
+    }
+    return () => rmSync(path);
   }
 
   /** Kills the daemon, not its supervisor, and waits until the process has ended. */

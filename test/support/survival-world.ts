@@ -3,8 +3,7 @@
  * next daemon, settles what was in doubt, resumes sessions, and compares everything with the model.
  */
 import { deepStrictEqual, equal, ok } from 'node:assert/strict';
-import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { ControlWire } from './control-wire.js';
@@ -86,7 +85,7 @@ export class SurvivalWorld {
 
   /** Makes writes fail. 'FULL' fills the file system. */
   fail(how: string, pattern: string): void {
-    if (how === 'FULL') this.#full ??= fill(this.daemon);
+    if (how === 'FULL') this.#full ??= this.daemon.fill();
     else if (how === 'FDS') this.#lines.push(`fds:put ENOBUFS ${pattern}`);
     else this.#lines.push(`ledger:write ${how} ${pattern}`);
     const { model } = this;
@@ -411,17 +410,3 @@ function kill(pid: number): void {
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Fills the file system of the daemon's runtime folder. @returns empties it. */
-function fill(daemon: SupervisedDaemon): () => void {
-  const path = join(daemon.runtimeDir, 'fill');
-  const fd = openSync(path, 'w');
-  try {
-    for (;;) writeSync(fd, Buffer.alloc(4096));
-  } catch (failure) {
-    if ((failure as { code?: string }).code !== 'ENOSPC') throw failure;
-  } finally {
-    closeSync(fd);
-  }
-  return () => rmSync(path);
-}
