@@ -17,12 +17,17 @@ import {
   mapFd,
   type OwnedFd,
   PROTOCOL_VERSION,
+  VkmemError,
 } from '@vkmemd/proto';
 
 interface Answer {
   readonly message: Decoded<'ServerMessage'>;
   readonly fds: OwnedFd[];
 }
+
+/** Whether the kernel's queue of connections is full: another attempt may succeed. */
+export const isQueueFull = (failure: unknown): boolean =>
+  failure instanceof VkmemError && failure.metadata.errno === 'EAGAIN';
 
 export class Wire implements Disposable {
   readonly #connection: Connection;

@@ -3,7 +3,7 @@
  * maps, writes and releases NAME on a connection that it keeps. It prints the latencies of both, in microseconds, as
  * JSON.
  */
-import { Wire } from '../wire.js';
+import { isQueueFull, Wire } from '../wire.js';
 
 const [runtimeDir = '', name = '', milliseconds = '0'] = process.argv.slice(2);
 /** It does not use its processor all the time, which would be a load of its own. */
@@ -18,7 +18,7 @@ async function hello(): Promise<Wire> {
     try {
       return await Wire.open(runtimeDir);
     } catch (failure) {
-      if ((failure as { metadata?: { errno?: string } }).metadata?.errno !== 'EAGAIN') throw failure;
+      if (!isQueueFull(failure)) throw failure;
       await pause(RETRY_MS);
     }
   }

@@ -17,6 +17,7 @@ import {
   openSeqpacket,
   PROTOCOL_VERSION,
 } from '@vkmemd/proto';
+import { isQueueFull } from '../wire.js';
 
 const [runtimeDir = '', kind = '', bytes = '0'] = process.argv.slice(2);
 const path = join(runtimeDir, HANDOFF_SOCKET);
@@ -51,8 +52,9 @@ async function flood(keep: (socket: OwnedFd) => void): Promise<void> {
     for (let at = 0; at < AT_ONCE; at += 1) {
       try {
         keep(openSeqpacket(path));
-      } catch {
-        break; // The queue is full.
+      } catch (failure) {
+        if (!isQueueFull(failure)) throw failure;
+        break;
       }
       did();
     }

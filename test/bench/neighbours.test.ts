@@ -3,7 +3,7 @@
  * is asserted, because a test must not depend on the load of the machine.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { chmodSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { driverUnderTest, plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
@@ -14,6 +14,7 @@ const noCompiler = compiler.error ? `no C compiler here: ${compiler.error.messag
 t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   t.setTimeout(300_000);
   const tmp = temporaryFolder(t);
+  chmodSync(tmp, 0o755); // for the neighbour, which is another user
   const program = join(root, 'bench/dist/neighbours/main.js');
   const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), TMPDIR: tmp };
   const options = { env, encoding: 'utf8', timeout: 280_000 } as const;
