@@ -185,9 +185,9 @@ export class Peer {
       return;
     }
     const { greetings } = this.#with;
-    const unread = this.#session ? this.#gate.underWay - 1 + this.#connection.queuedMessages : 0;
-    if (unread > 0) {
-      const reason = `The session cannot be resumed: ${unread} answers have not been read.`;
+    const others = this.#session ? this.#gate.underWay - 1 : 0;
+    if (others > 0) {
+      const reason = `The session cannot be resumed: ${others} requests are under way.`;
       throw new VkmemError('PROTOCOL_ERROR', reason);
     }
     const challenge = this.#challenge;
