@@ -19,7 +19,7 @@ const LINK = [SANITIZE[0], '-static-libubsan', '-Wl,--exclude-libs,ALL'];
 
 /** The source files of a Connection (proto/native). */
 const RECEIVE_PATH = [
-  ...['addon', 'ancillary', 'close_on_exec', 'closers', 'connection', 'connection_binding'],
+  ...['addon', 'ancillary', 'close_on_exec', 'closers', 'connection', 'connection_binding', 'ends'],
   ...['flight', 'kernel_error', 'outbox', 'reaper', 'thread', 'watch'],
 ];
 

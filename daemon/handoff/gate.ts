@@ -86,7 +86,7 @@ export class Gate implements Disposable {
   #greeted = false;
   #underWay = 0;
   #fdsUnderWay = 0;
-  #closed: VkmemError | undefined;
+  #closed: (() => VkmemError) | undefined;
   #idle: (() => void) | undefined;
 
   constructor(connection: GatedConnection, place: Place) {
@@ -130,7 +130,7 @@ export class Gate implements Disposable {
    */
   async finish(reason: VkmemError): Promise<void> {
     this.#pause('end');
-    this.#close(reason);
+    this.#close(() => reason);
     if (this.#underWay === 0) return;
     await new Promise<void>((resolve) => {
       this.#idle = resolve;
@@ -139,14 +139,15 @@ export class Gate implements Disposable {
 
   /** Refuses the waiting requests: the connection was closed. */
   [Symbol.dispose](): void {
-    this.#close(new VkmemError('UNAVAILABLE', 'The client has disconnected.'));
+    this.#close(() => new VkmemError('UNAVAILABLE', 'The client has disconnected.'));
   }
 
-  #close(reason: VkmemError): void {
+  /** @param reason called for each refused request: thousands of connections without one may end at once. */
+  #close(reason: () => VkmemError): void {
     this.#closed ??= reason;
     clearTimeout(this.#rateTimer);
     this.#poll[Symbol.dispose]();
-    for (const { refuse } of this.#waiting.splice(0)) refuse(reason);
+    for (const { refuse } of this.#waiting.splice(0)) refuse(reason());
   }
 
   /** Counts the message against tick and rate. If a limit is reached, the next message is read later. */
@@ -196,7 +197,7 @@ export class Gate implements Disposable {
     let taken = 0;
     const more = (count: number): Promise<void> | undefined => {
       if (count === 0) return undefined;
-      if (this.#closed) return Promise.reject(this.#closed);
+      if (this.#closed) return Promise.reject(this.#closed());
       if (this.#waiting.length === 0 && this.#hasCredit(count)) {
         this.#fdsUnderWay += count;
         taken += count;

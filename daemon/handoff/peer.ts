@@ -32,6 +32,7 @@ import {
   UNKNOWN_BODY,
   VkmemError,
 } from '@vkmemd/proto';
+import { slices } from '../limits/slices.js';
 import type { Authority } from '../memory/authority.js';
 import type { Persistence } from '../memory/persistence.js';
 import type { Reporter } from '../memory/reporter.js';
@@ -112,7 +113,7 @@ export class Peer {
     const handlers = {
       message: (data: Buffer, fds: OwnedFd[], sender?: MessageSender) => this.#receive(data, fds, sender),
       fault: (fault: Fault) => goodbye(0n, errorOfFault(fault)),
-      close: (_reason: CloseReason, unread?: OwnedFd) => this.#closed(unread),
+      close: (_reason: CloseReason, unread?: OwnedFd) => this.#leave(unread),
     };
     const { queuedMessages, queuedBytes, handshakeMs } = place.limits;
     this.#watch = place.process;
@@ -342,6 +343,13 @@ export class Peer {
     reportAnswer(this.#with.requestEvents, 'handoff', 'connection', error.code, {
       identity: this.#identity,
     });
+  }
+
+  /** The connection has ended. In a slice, since those of thousands may end in one turn of the event loop. */
+  #leave(unread: OwnedFd | undefined): void {
+    slices
+      .run(this.#identity.tenant, [unread], () => this.#closed(unread))
+      .catch((failure) => this.#with.reporter.fault('an ended connection could not be released', failure));
   }
 
   #closed(unread: OwnedFd | undefined): void {

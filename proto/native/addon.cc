@@ -6,6 +6,7 @@ namespace vkmem {
 
 Addon::Addon(Napi::Env env) {
   napi_get_uv_event_loop(env, &loop_);
+  ends_.emplace(loop_);
   // Hooks run in reverse order. This one is registered last, so that it runs before the environment releases
   // its references. Node runs the loop until the hook's handle is removed, so that uv_close() can finish.
   napi_add_async_cleanup_hook(env, OnEnvironmentEnd, this, nullptr);
@@ -38,7 +39,7 @@ Origin Addon::OriginOfCopy(int fd) const {
 
 void Addon::Leave(Watch* watch) {
   watches_.erase(watch);
-  if (ending() && watches_.empty()) Finish();
+  FinishOnceClosed();
 }
 
 uint8_t* Addon::Scratch(size_t bytes) {
@@ -49,13 +50,19 @@ uint8_t* Addon::Scratch(size_t bytes) {
 void Addon::OnEnvironmentEnd(napi_async_cleanup_hook_handle handle, void* self) {
   Addon* addon = static_cast<Addon*>(self);
   addon->cleanup_ = handle;
-  if (addon->watches_.empty()) return addon->Finish();
   // A watch leaves the set in its close callback, never within Abandon(), so the set does not change during
   // this loop.
   for (Watch* watch : addon->watches_) watch->Abandon();
+  const auto closed = [](void* data) {
+    Addon* ended = static_cast<Addon*>(data);
+    ended->ends_.reset();
+    ended->FinishOnceClosed();
+  };
+  addon->ends_->Close(closed, addon);
 }
 
-void Addon::Finish() {
+void Addon::FinishOnceClosed() {
+  if (!ending() || !watches_.empty() || ends_) return;
   // After the removal, Node may free the environment and this object at any time.
   napi_remove_async_cleanup_hook(cleanup_);
 }

@@ -18,10 +18,12 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "ends.h"
 #include "unique_fd.h"
 
 namespace vkmem {
@@ -53,6 +55,9 @@ class Addon {
   void Join(Watch* watch) { watches_.insert(watch); }
   void Leave(Watch* watch);
 
+  // Of the watches on this loop.
+  Ends& ends() { return *ends_; }
+
   // A buffer of at least `bytes` bytes, valid until the next call.
   uint8_t* Scratch(size_t bytes);
 
@@ -61,9 +66,10 @@ class Addon {
 
  private:
   static void OnEnvironmentEnd(napi_async_cleanup_hook_handle handle, void* self);
-  void Finish();
+  void FinishOnceClosed();
 
   uv_loop_t* loop_ = nullptr;
+  std::optional<Ends> ends_;  // until its handle is closed
   std::unordered_map<int, Origin> owned_by_js_;
   std::unordered_set<Watch*> watches_;
   std::vector<uint8_t> scratch_;

@@ -15,6 +15,7 @@
         'datagram.cc',
         'datagram_receiver.cc',
         'dma_buf.cc',
+        'ends.cc',
         'event.cc',
         'exec.cc',
         'exit.cc',

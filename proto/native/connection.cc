@@ -27,7 +27,7 @@ bool HasClosed(int socket_fd) {
 
 }  // namespace
 
-Connection::Connection(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
+Connection::Connection(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this, UV_DISCONNECT) {}
 
 void Connection::OnReady(int, bool broken) {
   Napi::HandleScope scope(Env());
@@ -169,7 +169,7 @@ void Connection::Settle(Outbox::Flushed flushed, int err) {
 void Connection::SettleWatch() {
   if (state_ == State::kClosed || state_ == State::kNew) return;
   const bool wait_to_write = !outbox_.empty() && !starved_;
-  watch_.Want((reading() ? UV_READABLE : 0) | (wait_to_write ? UV_WRITABLE : 0));
+  watch_.Want((reading() ? UV_READABLE | UV_DISCONNECT : 0) | (wait_to_write ? UV_WRITABLE : 0));
   if (starved_) {
     watch_.After(kStarvedRetryMilliseconds);
   } else if (state_ == State::kFinishing) {

@@ -30,7 +30,7 @@ class ExitWatch final : public Napi::ObjectWrap<ExitWatch>, public Watch::Owner 
         {InstanceMethod<&ExitWatch::Open>("open"), InstanceMethod<&ExitWatch::Close>("close")});
   }
 
-  explicit ExitWatch(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
+  explicit ExitWatch(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this, UV_READABLE) {}
 
   // open(pidfd borrowed, onExit())
   Napi::Value Open(const Napi::CallbackInfo& info) {

@@ -19,6 +19,7 @@ int Watch::Open(Addon* addon, int fd) {
 void Watch::Close() {
   if (!open_) return;
   open_ = false;
+  TakeOut();
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_), OnHandleClosed);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), OnHandleClosed);
 }
@@ -29,7 +30,7 @@ void Watch::Abandon() {
 }
 
 void Watch::Want(int events) {
-  if (!open_ || events == wanted_) return;
+  if (!open_ || waits_ || events == wanted_) return;
   wanted_ = events;
   if (events == 0) {
     uv_poll_stop(&poll_);
@@ -60,7 +61,28 @@ void Watch::OnPoll(uv_poll_t* handle, int status, int events) {
   // On EPOLLERR, libuv stops the handle and reports a negative status, which is not the socket's real error.
   const bool broken = status < 0;
   if (broken) watch->wanted_ = 0;
+  const bool end = watch->ends_ != 0 && (broken || (events & watch->ends_) != 0);
+  if (end) return watch->PutOff(events, broken);
   watch->owner_->OnReady(events, broken);
+}
+
+void Watch::PutOff(int events, bool broken) {
+  Want(0);
+  end_events_ = events;
+  end_broken_ = broken;
+  place_ = addon_->ends().Add(this);
+  waits_ = true;
+}
+
+void Watch::TakeOut() {
+  if (!waits_) return;
+  waits_ = false;
+  addon_->ends().Remove(place_);
+}
+
+void Watch::OnEnd() {
+  TakeOut();
+  owner_->OnReady(end_events_, end_broken_);
 }
 
 void Watch::OnTimeout(uv_timer_t* handle) { static_cast<Watch*>(handle->data)->owner_->OnTimer(); }

@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "addon.h"
+#include "ends.h"
 
 namespace vkmem {
 
@@ -34,7 +35,9 @@ class Watch {
     ~Owner() = default;
   };
 
-  explicit Watch(Owner* owner) : owner_(owner) {}
+  // `ends`: the events that report an end. The owner is called for these, and for a broken socket, in a part
+  // of a later turn (ends.h); meanwhile the fd is not watched.
+  explicit Watch(Owner* owner, int ends = 0) : owner_(owner), ends_(ends) {}
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
@@ -44,13 +47,16 @@ class Watch {
   void Abandon();
   bool open() const { return open_; }
 
-  // Sets the events to wait for: UV_READABLE, UV_WRITABLE, both or 0. Setting the same events again costs
-  // nothing.
+  // Sets the events to wait for: UV_READABLE, UV_WRITABLE and UV_DISCONNECT, or 0. Setting the same events
+  // again costs nothing.
   void Want(int events);
   // Calls OnTimer() once, after a delay from now. A later call replaces an earlier one.
   void After(uint64_t milliseconds);
   void CancelTimer();
   uint64_t NowMilliseconds() const { return uv_now(poll_.loop); }
+
+  // Calls OnReady() for an end that was put off.
+  void OnEnd();
 
   // Sets whether the watch, including its timer, keeps the process running.
   void KeepAlive(bool keep);
@@ -60,13 +66,21 @@ class Watch {
   static void OnTimeout(uv_timer_t* handle);
   static void OnHandleClosed(uv_handle_t* handle);
 
+  void PutOff(int events, bool broken);
+  void TakeOut();
+
   Owner* owner_;
+  const int ends_;
   Addon* addon_ = nullptr;
   uv_poll_t poll_;
   uv_timer_t timer_;
   int wanted_ = 0;
   int handles_to_close_ = 0;
   bool open_ = false;
+  bool waits_ = false;  // in the queue of ends, at place_
+  Ends::Place place_;
+  int end_events_ = 0;
+  bool end_broken_ = false;
 };
 
 }  // namespace vkmem

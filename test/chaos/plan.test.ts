@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
@@ -78,20 +79,20 @@ async function logOf(seed: string, log: string): Promise<string> {
   const args = [MAIN, '--seed', seed, '--actions', '4', '--driver', 'fake', '--log', log];
   const child = spawn(...plainNode(args), {
     env: plainEnvironment(),
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`the harness ended with ${code}`);
+  const [report, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  if (code !== 0) throw new Error(`the harness ended with ${code}: ${report}`);
   return readFileSync(log, 'utf8');
 }
 
 t.test('two runs with one seed perform the same actions', async (t) => {
   const folder = temporaryFolder(t);
   const seed = process.env.VKMEMD_SEED ?? '7';
-  const [one, other] = await Promise.all([
-    logOf(seed, join(folder, 'one')),
-    logOf(seed, join(folder, 'other')),
-  ]);
+  // Settled: the folder is removed once this ends.
+  const runs = [logOf(seed, join(folder, 'one')), logOf(seed, join(folder, 'other'))] as const;
+  await Promise.allSettled(runs);
+  const [one, other] = await Promise.all(runs);
   t.equal(one, other);
   const actors = new Set(
     one

@@ -4,10 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Client, connect } from '@vkmemd/client';
-import { closeAll } from '@vkmemd/proto';
+import { closeAll, DatagramSender } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import type { SessionRecord, SignalRecord } from 'vkmemd/dist/store/records.js';
 import { plainEnvironment, plainNode } from '../support/daemon.js';
@@ -31,6 +32,22 @@ function eventFds({ supervisor }: SupervisedDaemon): number {
     }
   }).length;
 }
+
+/**
+ * Fills a socket that nobody reads. How much it holds is the kernel's setting (net.unix.max_dgram_qlen), and may be more
+ * than what one sender may have unread.
+ */
+function fill(address: string): DatagramSender[] {
+  const senders: DatagramSender[] = [];
+  for (let sent = 1; sent > 0; ) {
+    const sender = new DatagramSender(address);
+    senders.push(sender);
+    for (sent = 0; sender.send(Buffer.from('X_OF_A_TEST=1')); ) sent += 1;
+  }
+  return senders;
+}
+
+const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8');
 
 /** A daemon, and a check that nothing of any signal is left. */
 async function started(t: Test, policy = '') {
@@ -249,8 +266,13 @@ t.test('a service manager that does not read its socket', async (t) => {
   const wire = await daemon.open();
   const before = await leased(daemon);
   process.kill(daemon.supervisor, 'SIGSTOP');
+  await until('a stopped manager', () =>
+    /^State:\tT/m.test(statusOf(daemon.supervisor)) ? true : undefined,
+  );
+  const senders = fill(join(daemon.runtimeDir, 'supervisor', 'notify'));
   const { made, end } = await createAll(wire);
   process.kill(daemon.supervisor, 'SIGCONT');
+  for (const sender of senders) sender.close();
   t.match(end, { code: 'UNAVAILABLE' }, 'refused once its socket is full');
   t.equal(await leased(daemon), Number(before) + 2 * made.length, 'nothing is leased for what was refused');
   wire.close();

@@ -37,6 +37,13 @@ void RunTimers(uv_loop_t* loop) {
   }
 }
 
+void RunIdles(uv_loop_t* loop) {
+  const std::vector<uv_idle_t*> idles = loop->idles;
+  for (uv_idle_t* handle : idles) {
+    if (Contains(loop->idles, handle)) handle->cb(handle);
+  }
+}
+
 void RunPolls(uv_loop_t* loop) {
   const std::vector<uv_poll_t*> polls = loop->polls;
   for (uv_poll_t* handle : polls) {
@@ -44,6 +51,7 @@ void RunPolls(uv_loop_t* loop) {
     short wanted = 0;
     if (handle->events & UV_READABLE) wanted |= POLLIN;
     if (handle->events & UV_WRITABLE) wanted |= POLLOUT;
+    if (handle->events & UV_DISCONNECT) wanted |= POLLRDHUP;
     pollfd state = {handle->fd, wanted, 0};
     if (poll(&state, 1, 0) <= 0) continue;
     Require((state.revents & POLLNVAL) == 0, "an fd was closed while it was watched");
@@ -56,6 +64,7 @@ void RunPolls(uv_loop_t* loop) {
     int events = 0;
     if (state.revents & POLLIN) events |= UV_READABLE;
     if (state.revents & POLLOUT) events |= UV_WRITABLE;
+    if (state.revents & POLLRDHUP) events |= UV_DISCONNECT;
     if (events != 0) handle->cb(handle, 0, events);
   }
 }
@@ -72,6 +81,7 @@ namespace fake_uv {
 
 void Turn(uv_loop_t* loop) {
   RunTimers(loop);
+  RunIdles(loop);
   RunPolls(loop);
   RunClosing(loop);
 }
@@ -125,10 +135,35 @@ int uv_timer_stop(uv_timer_t* handle) {
   return 0;
 }
 
+int uv_idle_init(uv_loop_t* loop, uv_idle_t* handle) {
+  Init(loop, handle);
+  return 0;
+}
+
+int uv_idle_start(uv_idle_t* handle, uv_idle_cb cb) {
+  Require(!handle->is_closing, "uv_idle_start on a closing handle");
+  handle->cb = cb;
+  if (!handle->active) handle->loop->idles.push_back(handle);
+  handle->active = true;
+  return 0;
+}
+
+int uv_idle_stop(uv_idle_t* handle) {
+  std::erase(handle->loop->idles, handle);
+  handle->active = false;
+  return 0;
+}
+
+uint64_t uv_hrtime() {
+  static uint64_t nanoseconds = 0;
+  return nanoseconds += 1'000'000;
+}
+
 void uv_close(uv_handle_t* handle, uv_close_cb cb) {
   Require(!handle->is_closing, "uv_close on a closing handle");
   uv_loop_t* loop = handle->loop;
   std::erase_if(loop->polls, [handle](uv_poll_t* poll) { return poll == handle; });
+  std::erase_if(loop->idles, [handle](uv_idle_t* idle) { return idle == handle; });
   std::erase_if(loop->timers, [handle](uv_timer_t* timer) { return timer == handle; });
   handle->active = false;
   handle->is_closing = true;
