@@ -41,15 +41,24 @@ function did(): void {
   if (done === 1) process.stdout.write('ready\n');
 }
 
+let greeting = 0;
+
 function greet(socket: OwnedFd): void {
-  const handlers = { message: () => connection.close(), fault: () => Buffer.alloc(0), close: () => {} };
+  greeting += 1;
+  const handlers = {
+    message: () => connection.close(),
+    fault: () => Buffer.alloc(0),
+    close() {
+      greeting -= 1;
+    },
+  };
   const connection = new Connection(socket, handlers);
   connection.send(HELLO, []);
 }
 
 async function flood(keep: (socket: OwnedFd) => void): Promise<void> {
   while (!stopped) {
-    for (let at = 0; at < AT_ONCE; at += 1) {
+    for (let at = 0; at < AT_ONCE && greeting < MAX_OPEN; at += 1) {
       try {
         keep(openSeqpacket(path));
       } catch (failure) {

@@ -1,6 +1,6 @@
 // Listener: accepts connections on a listening socket.
 //
-// At most 16 connections are accepted per wakeup. When the process or the machine is out of fds (EMFILE,
+// At most 256 connections are accepted per wakeup. When the process or the machine is out of fds (EMFILE,
 // ENFILE), accept4() fails and the connection stays in the backlog. The socket then remains readable, and a
 // level-triggered loop would spin; so the listener rests for 50 ms, and reports the error once until
 // accepting succeeds again. The clients wait in the backlog; none is refused. For untrusted clients, it also
