@@ -35,8 +35,8 @@ function pair(handlers: { message?(data: Buffer): void; close?(): void }): [Conn
 }
 
 for (const [how, unread] of [
-  ['hang up', false],
-  ['hang up without having read', true],
+  ['close', false],
+  ['close without having read', true],
 ] as const) {
   t.test(`connections ${how} together`, async (t) => {
     const before = openFds();

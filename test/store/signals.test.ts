@@ -34,7 +34,7 @@ function eventFds({ supervisor }: SupervisedDaemon): number {
 }
 
 /**
- * Fills a socket that nobody reads. How much it holds is the kernel's setting (net.unix.max_dgram_qlen), and may be more
+ * Fills a socket that no process reads. How much it holds is the kernel's setting (net.unix.max_dgram_qlen), and may be more
  * than what one sender may have unread.
  */
 function fill(address: string): DatagramSender[] {
