@@ -79,7 +79,8 @@ Squeeze::Squeeze(size_t room) {
   rlimit limit;
   CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0, "the limit of fds cannot be read");
   before_ = limit.rlim_cur;
-  limit.rlim_cur = 0;
+  // With a limit of 0, poll() of one fd is refused (EINVAL). The number 0 is in use.
+  limit.rlim_cur = 1;
   for (size_t free_numbers = 0; free_numbers < room; ++limit.rlim_cur) {
     if (fcntl(static_cast<int>(limit.rlim_cur), F_GETFD) < 0) ++free_numbers;
   }
