@@ -234,5 +234,10 @@ t.test('a rule for a unit', { skip: skipOthers }, async (t) => {
     'child, then own': ['challenge', 'error', 'welcome'],
   };
   t.strictSame(await answers(runtimeDir, OTHER_UID, Object.keys(expected), moved), expected, 'only it');
-  t.strictSame(await asUser(SOMEBODY, 'connects.js', [runtimeDir]), { connects: false }, 'not outside of it');
+  const outside = ['sh', '-c', MOVED, group.other];
+  t.strictSame(
+    await asUser(SOMEBODY, 'connects.js', [runtimeDir], outside),
+    { connects: false },
+    'not outside of it',
+  );
 });

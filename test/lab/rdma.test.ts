@@ -84,10 +84,12 @@ t.test('over soft-RoCE', async (t) => {
     using fd = memory.fd('MAPPABLE');
     const served = new Served(t, fd, SMALL);
     await served.registered();
-    for (const bytes of [0, 3, 4096])
-      createConnection(PORT, HOST)
-        .on('error', () => {})
-        .end(Buffer.alloc(bytes));
+    // One after the other: its lines are in the order of its peers.
+    for (const bytes of [0, 3, 4096]) {
+      const nonsense = createConnection(PORT, HOST).on('error', () => {});
+      nonsense.resume().end(Buffer.alloc(bytes));
+      await once(nonsense, 'close');
+    }
     t.match(await peer('write', SMALL, OF_PEER), { status: 0, stderr: '' }, 'the next one is served');
     const silent = createConnection(PORT, HOST);
     t.teardown(() => silent.destroy());

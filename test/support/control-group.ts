@@ -4,15 +4,22 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { unitOf, unitOfPath } from 'vkmemd/dist/policy/unit.js';
 
-/**
- * A control group of the test, and the name of the unit that its processes belong to; or the reason why none
- * can be created.
- */
-export function controlGroup(t: Test): { folder: string; unit: string } | string {
+/** A control group of the test. */
+export interface Unit {
+  /** Processes are moved into it. */
+  readonly folder: string;
+  /** The unit that its processes belong to. */
+  readonly unit: string;
+  /** A control group whose processes do not belong to that unit: the test itself may be in it. */
+  readonly other: string;
+}
+
+/** Creates a control group in a unit, or says why none can be created. */
+export function controlGroup(t: Test): Unit | string {
   const own = readFileSync('/proc/self/cgroup', 'utf8');
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
@@ -30,7 +37,8 @@ export function controlGroup(t: Test): { folder: string; unit: string } | string
     t.teardown(() => rmdirSync(folder));
     // The group is usable only if processes can be moved into it.
     const moved = spawnSync('sh', ['-c', MOVED, folder, 'true'], { encoding: 'utf8' });
-    return moved.status === 0 ? { folder, unit } : moved.stderr;
+    const other = unitOf(own) === undefined ? dirname(folder) : place;
+    return moved.status === 0 ? { folder, unit, other } : moved.stderr;
   } catch (failure) {
     return String(failure);
   }
