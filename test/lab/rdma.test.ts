@@ -86,9 +86,10 @@ t.test('over soft-RoCE', async (t) => {
     await served.registered();
     // One after the other: its lines are in the order of its peers.
     for (const bytes of [0, 3, 4096]) {
+      // It may be reset, which is no failure.
       const nonsense = createConnection(PORT, HOST).on('error', () => {});
       nonsense.resume().end(Buffer.alloc(bytes));
-      await once(nonsense, 'close');
+      await new Promise((resolve) => nonsense.once('close', resolve));
     }
     t.match(await peer('write', SMALL, OF_PEER), { status: 0, stderr: '' }, 'the next one is served');
     const silent = createConnection(PORT, HOST);
