@@ -41,6 +41,7 @@ function did(): void {
   if (done === 1) process.stdout.write('ready\n');
 }
 
+/** Connections whose Hello is not answered yet. */
 let greeting = 0;
 
 function greet(socket: OwnedFd): void {

@@ -19,7 +19,7 @@ constexpr uint64_t kStreamRetryMilliseconds = 10;
 
 }  // namespace
 
-FdStream::FdStream(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this) {}
+FdStream::FdStream(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this, UV_DISCONNECT) {}
 
 bool FdStream::IsPassing(int err) { return err == ETOOMANYREFS || err == ENOBUFS || err == ENOMEM; }
 
@@ -134,7 +134,7 @@ void FdStream::Deliver(const uint8_t* data, Datagram* chunk) {
 void FdStream::SettleWatch() {
   if (!socket_) return;
   const bool waits = full_ || !rest_.empty();
-  watch_.Want(UV_READABLE | (waits && !starved_ ? UV_WRITABLE : 0));
+  watch_.Want(UV_READABLE | UV_DISCONNECT | (waits && !starved_ ? UV_WRITABLE : 0));
   if (waits && starved_) watch_.After(kStreamRetryMilliseconds);
 }
 

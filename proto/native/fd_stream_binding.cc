@@ -43,7 +43,7 @@ Napi::Value FdStream::Open(const Napi::CallbackInfo& info) {
   on_drain_ = Napi::Persistent(on_drain);
   on_close_ = Napi::Persistent(on_close);
   Ref();  // until OnWatchClosed
-  watch_.Want(UV_READABLE);
+  SettleWatch();
   return info.Env().Undefined();
 }
 

@@ -1,4 +1,6 @@
 /** The cost of a process that ends with very many sessions: others do not wait for them. */
+import '../support/without-hooks.js';
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,6 @@
 /** The cost of very many tickets: that their allocation ends, and that they expire together. */
+import '../support/without-hooks.js';
+
 import t from 'tap';
 import { slices } from 'vkmemd/dist/limits/slices.js';
 import type { TicketTerms } from 'vkmemd/dist/memory/ticket/tickets.js';

@@ -1,4 +1,6 @@
 /** The cost of very many grants and waits: it is spread over many turns of the event loop, and linear. */
+import '../support/without-hooks.js';
+
 import { spawn } from 'node:child_process';
 import { NOTHING_HELD, openPidfd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';

@@ -1,7 +1,7 @@
 /** Connections and processes that end together: they are worked on in parts, and others are served meanwhile. */
 import { spawn } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
-import { Connection, ExitWatch, openPidfd, seqpacketPair } from '@vkmemd/proto';
+import { Connection, ExitWatch, FdStream, openPidfd, seqpacketPair, streamPair } from '@vkmemd/proto';
 import t from 'tap';
 import { openFds, sameFds, until } from './open-fds.js';
 
@@ -62,6 +62,26 @@ for (const [how, unread] of [
     await sameFds(t, before);
   });
 }
+
+t.test('streams close together', async (t) => {
+  const before = openFds();
+  let [ends, closed] = [0, 0];
+  const data = () => {
+    busy();
+    ends += 1;
+  };
+  for (let count = 0; count < ENDS; count += 1) {
+    const [near, far] = streamPair();
+    new FdStream(near, { data, close: () => closed++ });
+    const other = new FdStream(far, { data() {}, close() {} });
+    other.send(Buffer.from('the last bytes'));
+    other.close();
+  }
+  const turns = await turnsOf(() => ends);
+  t.ok(Math.max(...turns) <= MAX_IN_TURN, `ends in each turn: ${turns}`);
+  await until(() => closed === ENDS);
+  await sameFds(t, before);
+});
 
 t.test('a process that very many watch ends', async (t) => {
   const child = spawn('sleep', ['1000'], { stdio: 'inherit' });

@@ -34,8 +34,8 @@ function eventFds({ supervisor }: SupervisedDaemon): number {
 }
 
 /**
- * Fills a socket that no process reads. How much it holds is the kernel's setting (net.unix.max_dgram_qlen), and may be more
- * than what one sender may have unread.
+ * Fills a socket that no process reads. How much it holds is the kernel's setting (net.unix.max_dgram_qlen), and
+ * may be more than what one sender may have unread.
  */
 function fill(address: string): DatagramSender[] {
   const senders: DatagramSender[] = [];

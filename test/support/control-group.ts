@@ -9,7 +9,7 @@ import type { Test } from 'tap';
 import { unitOf, unitOfPath } from 'vkmemd/dist/policy/unit.js';
 
 /** A control group of the test. */
-export interface Unit {
+export interface UnitGroup {
   /** Processes are moved into it. */
   readonly folder: string;
   /** The unit that its processes belong to. */
@@ -19,7 +19,7 @@ export interface Unit {
 }
 
 /** Creates a control group in a unit, or says why none can be created. */
-export function controlGroup(t: Test): Unit | string {
+export function controlGroup(t: Test): UnitGroup | string {
   const own = readFileSync('/proc/self/cgroup', 'utf8');
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
