@@ -5,8 +5,8 @@
 // - The list of fds that JavaScript owns. A worker can be terminated at any time, and its finalizers then do
 //   not run; fds that are still in the list when the environment ends are closed.
 // - The watches on the environment's event loop, and the queue of those that report an end. Their uv handles
-//   must be closed, and the loop must have run their close callbacks, before the environment is destroyed: this
-//   requires an asynchronous cleanup hook.
+//   must be closed, and the loop must have run their close callbacks, before the environment is destroyed:
+//   this requires an asynchronous cleanup hook.
 // - One scratch buffer for receiving. All connections share it, because bytes are copied out of it before
 //   JavaScript runs.
 // Only the environment's thread uses an Addon, so it has no locks.
