@@ -64,7 +64,7 @@ export class ConnectedCaller implements Disposable {
    * @throws KernelError, with the pidfd closed.
    */
   watch(pidfd: OwnedFd, exited: () => void): void {
-    this.#process = new ExitWatch(pidfd, exited);
+    this.#process = new ExitWatch(pidfd, this.identity?.uid ?? 0, exited);
   }
 
   /** The message that passes it to the front. */

@@ -36,5 +36,5 @@ export const addressText = ({ host, port }: ListenAddress): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 function wrong(text: string, why: string): VkmemError {
-  return new VkmemError('INVALID_ARGUMENT', `${text}: ${why}`, { field: 'admin-listen' });
+  return new VkmemError('INVALID_ARGUMENT', `--admin-listen: ${text}: ${why}`, { field: 'admin-listen' });
 }

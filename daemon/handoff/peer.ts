@@ -140,7 +140,7 @@ export class Peer {
    * Takes ownership of the pidfd.
    */
   closeOnExit(pidfd: OwnedFd): ClientProcess {
-    const process = new ClientProcess(this.#identity.pid, pidfd, this.#place.process);
+    const process = new ClientProcess(this.#identity, pidfd, this.#place.process);
     this.#process = process;
     this.#watch = process.watch(() => this.close());
     return process;

@@ -28,8 +28,9 @@ interface Collaborators {
 export function allocate({ authority, device, creation }: Collaborators): Handler<'Allocate'> {
   return async (caller, request) => {
     if (!caller.takeCredit && request.grantKinds.length > 0) {
-      const reason = 'gRPC carries no fds: claim the allocation on the handoff socket.';
-      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'grant_kinds' });
+      const reason = 'grant_kinds is not empty, but gRPC carries no fds.';
+      const next = 'Leave it empty, and claim the allocation on the handoff socket.';
+      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'grant_kinds' }, undefined, next);
     }
     const wanted = parseAllocate(request);
     if (wanted.hints && wanted.hints.hugePage > 0n)

@@ -95,7 +95,7 @@ function beginFor(
   using file = new DisposableStack();
   file.use(fds.lease(identity.tenant, 1));
   const { pid, pidfd } = processOf(incoming);
-  const process = new ClientProcess(pid, pidfd, file.move());
+  const process = new ClientProcess({ pid, uid: identity.uid }, pidfd, file.move());
   let session: Session | undefined;
   try {
     session = lifecycle.begin({ ...identity, pid }, `entrusted to ${pid}`, process);

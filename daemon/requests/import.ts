@@ -53,7 +53,8 @@ function parseImport(request: Decoded<'ImportRequest'>): WantedTerms & ImportTer
   const kind = KINDS_BY_WIRE.get(request.source);
   const source = kind && SOURCES[kind];
   if (!source) {
-    const reason = `${String(request.source)} is not a source that can be imported.`;
+    const known = Object.keys(SOURCES).map((name) => `KIND_${name}`);
+    const reason = `source is ${String(request.source)}; it must be one of ${known.join(', ')}.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'source' });
   }
   const resource = parseResource(request.buffer, request.image);

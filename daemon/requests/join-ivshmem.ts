@@ -56,7 +56,7 @@ function sameProcess(fds: FdBudget, { identity, process }: Session): ClientProce
   const file = fds.lease(identity.tenant, 1);
   try {
     const pidfd = anotherPidfd(known, process.pid);
-    if (pidfd) return new ClientProcess(process.pid, pidfd, file);
+    if (pidfd) return new ClientProcess({ pid: process.pid, uid: identity.uid }, pidfd, file);
   } catch (failure) {
     file[Symbol.dispose]();
     // Where pidfd_open() is refused, the peer is served without a process, as one of which the kernel has no pidfd.

@@ -47,7 +47,8 @@ export interface Page<P> {
 /** @throws VkmemError INVALID_ARGUMENT for a negative size, or a token that no page of the list has. */
 export function parsePage<P>({ pageSize, pageToken }: PageFields, order: Order<P>): Page<P> {
   if (pageSize < 0) {
-    throw new VkmemError('INVALID_ARGUMENT', `page_size is ${pageSize}.`, { field: 'page_size' });
+    const reason = `page_size is ${pageSize}; it must not be negative.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'page_size' });
   }
   const size = pageSize === 0 ? DEFAULT_PAGE : Math.min(pageSize, MAX_PAGE);
   if (pageToken === '') return { size, after: undefined };
@@ -55,7 +56,7 @@ export function parsePage<P>({ pageSize, pageToken }: PageFields, order: Order<P
   if (parts.length > 0) return { size, after: order.positionOf(...parts) };
   throw new VkmemError(
     'INVALID_ARGUMENT',
-    'page_token is not one of this list.',
+    `page_token is ${JSON.stringify(pageToken.slice(0, 100))}, which is not one of this list.`,
     { field: 'page_token' },
     undefined,
     'Send the next_page_token of the previous page, or none for the first page.',

@@ -142,13 +142,16 @@ function requireExtent({
       `${width} x ${height} x ${depth}, ${arrayLayers} layers: each must be 1 to ${MAX_TEXELS}.`,
     );
   }
-  if (type === TYPES.IMAGE_TYPE_1D && height > 1) throw invalid('image.height', 'must be 1 for a 1D image.');
+  if (type === TYPES.IMAGE_TYPE_1D && height > 1) {
+    throw invalid('image.height', `${height} is not 1, as a 1D image requires.`);
+  }
   if (type !== TYPES.IMAGE_TYPE_3D && depth > 1)
-    throw invalid('image.depth', 'must be 1 unless the image is 3D.');
+    throw invalid('image.depth', `${depth} is not 1, as an image that is not 3D requires.`);
   if (type === TYPES.IMAGE_TYPE_3D && arrayLayers > 1)
-    throw invalid('image.array_layers', 'must be 1 for a 3D image.');
-  if (mipLevels > Math.floor(Math.log2(largest)) + 1) {
-    throw invalid('image.mip_levels', `${mipLevels} levels exceed the maximum for ${largest} texels.`);
+    throw invalid('image.array_layers', `${arrayLayers} is not 1, as a 3D image requires.`);
+  const maxLevels = Math.floor(Math.log2(largest)) + 1;
+  if (mipLevels > maxLevels) {
+    throw invalid('image.mip_levels', `${mipLevels}; the maximum for ${largest} texels is ${maxLevels}.`);
   }
   if (samples > 64 || (samples & (samples - 1)) !== 0)
     throw invalid('image.samples', `${samples} is not a power of two up to 64.`);
@@ -163,10 +166,10 @@ function requireExtent({
   }
   const cube = (flags & CUBE_COMPATIBLE) !== 0;
   if (cube && (type !== TYPES.IMAGE_TYPE_2D || width !== height || arrayLayers < 6)) {
-    throw invalid('image.flags', 'a cube is a square 2D image with at least 6 layers.');
+    throw invalid('image.flags', 'CUBE_COMPATIBLE needs a square 2D image with at least 6 layers.');
   }
   if (samples > 1 && (usage & STORAGE) !== 0) {
-    throw invalid('image.samples', 'more than 1 with STORAGE needs a feature that is not enabled.');
+    throw invalid('image.samples', `${samples} with STORAGE needs a feature that is not enabled.`);
   }
   const texelView = (flags & BLOCK_TEXEL_VIEW_COMPATIBLE) !== 0;
   if (texelView && (format < FIRST_COMPRESSED || (flags & MUTABLE_FORMAT) === 0)) {
@@ -177,7 +180,7 @@ function requireExtent({
   if (samples > 1 && !plain) {
     throw invalid(
       'image.samples',
-      'more than 1 needs a 2D image with optimal tiling and one level that is not a cube.',
+      `${samples} needs a 2D image with optimal tiling and one level that is not a cube.`,
     );
   }
 }

@@ -81,13 +81,15 @@ export function parseKinds(kinds: readonly unknown[]): KindName[] {
 export function parseAccess(access: unknown): AccessName {
   if (access === 'ACCESS_READ_ONLY') return 'ro';
   if (access === 'ACCESS_READ_WRITE' || access === 'ACCESS_UNSPECIFIED') return 'rw';
-  throw new VkmemError('INVALID_ARGUMENT', `${String(access)} is not a valid access.`, { field: 'access' });
+  const reason = `access is ${String(access)}; it must be ACCESS_READ_WRITE or ACCESS_READ_ONLY.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'access' });
 }
 
 /** @throws VkmemError INVALID_ARGUMENT if it is too long. */
 export function parseRequestId(id: string): string {
-  if (Buffer.byteLength(id) <= MAX_REQUEST_ID_BYTES) return id;
-  const reason = `request_id is longer than ${MAX_REQUEST_ID_BYTES} bytes.`;
+  const bytes = Buffer.byteLength(id);
+  if (bytes <= MAX_REQUEST_ID_BYTES) return id;
+  const reason = `request_id has ${bytes} bytes; the maximum is ${MAX_REQUEST_ID_BYTES}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'request_id' });
 }
 
@@ -96,18 +98,17 @@ export function parseSharing(sharing: unknown): SharingName {
   const known = SHARING_NAMES.find((name) => sharing === `SHARING_${name}`);
   if (known) return known;
   if (sharing === 'SHARING_UNSPECIFIED') return 'SHARED';
-  throw new VkmemError('INVALID_ARGUMENT', `${String(sharing)} is not a valid sharing.`, {
-    field: 'sharing',
-  });
+  const names = SHARING_NAMES.map((name) => `SHARING_${name}`).join(', ');
+  const reason = `sharing is ${String(sharing)}; it must be one of ${names}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'sharing' });
 }
 
 function parseLifetime(lifetime: unknown, name: string): LifetimeName {
   if (lifetime === 'LIFETIME_SESSION') return 'SESSION';
   if (lifetime === 'LIFETIME_NAMED') return 'NAMED';
   if (lifetime === 'LIFETIME_UNSPECIFIED') return name === '' ? 'SESSION' : 'NAMED';
-  throw new VkmemError('INVALID_ARGUMENT', `${String(lifetime)} is not a valid lifetime.`, {
-    field: 'lifetime',
-  });
+  const reason = `lifetime is ${String(lifetime)}; it must be LIFETIME_SESSION or LIFETIME_NAMED.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'lifetime' });
 }
 
 /** A range inside an allocation, in bytes. On the wire a `size` of 0 means the rest of the allocation. */

@@ -45,26 +45,30 @@ const answer = (outcome: 'APPLIED' | 'STALE' | 'CONFLICT', quota: Quota, reason 
 /** @throws VkmemError INVALID_ARGUMENT. */
 function parseChange(request: Decoded<'SetQuotaRequest'>): Change {
   const { heaps, allocations, sessions, tickets, reset } = request;
-  const limits = new Map(heaps.flatMap(({ heapIndex, limitBytes }) => entryOf(heapIndex, limitBytes)));
+  const limits = new Map(
+    heaps.flatMap(({ heapIndex, limitBytes }) => entryOf(heapIndex, 'limit_bytes', limitBytes)),
+  );
   const reserved = new Map(
-    heaps.flatMap(({ heapIndex, reservedBytes }) => entryOf(heapIndex, reservedBytes)),
+    heaps.flatMap(({ heapIndex, reservedBytes }) => entryOf(heapIndex, 'reserved_bytes', reservedBytes)),
   );
   const counts = [allocations, sessions, tickets].filter((count) => count !== undefined);
   const named = heaps.length + counts.length;
   if (reset && named > 0) throw invalid('reset', 'A request with reset must not change anything else.');
-  if (!reset && named === 0) throw invalid('heaps', 'The request changes nothing.');
+  if (!reset && named === 0) {
+    throw invalid('heaps', 'The request has neither heaps, allocations, sessions, tickets nor reset.');
+  }
   const indices = heaps.map(({ heapIndex }) => heapIndex);
   const twice = indices.find((heap, at) => indices.indexOf(heap) !== at);
-  if (twice !== undefined) throw invalid('heaps', `Heap ${twice} is named twice.`);
+  if (twice !== undefined) throw invalid('heaps', `heaps has the heap_index ${twice} twice.`);
   const empty = indices.find((heap) => !limits.has(heap) && !reserved.has(heap));
   if (empty !== undefined)
     throw invalid('heaps', `Heap ${empty} has neither limit_bytes nor reserved_bytes.`);
   return { limits, reserved, allocations, sessions, tickets };
 }
 
-function entryOf(heap: number, bytes: bigint | undefined): [number, bigint][] {
+function entryOf(heap: number, field: string, bytes: bigint | undefined): [number, bigint][] {
   if (bytes === undefined) return [];
-  if (bytes < 0n) throw invalid('heaps', `${bytes} bytes of heap ${heap} are negative.`);
+  if (bytes < 0n) throw invalid('heaps', `${field} of heap ${heap} is ${bytes}; it must not be negative.`);
   return [[heap, bytes]];
 }
 

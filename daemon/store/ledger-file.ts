@@ -18,6 +18,7 @@ import {
 import { VkmemError } from '@vkmemd/proto';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { failpoint } from '#failpoint';
+import { slices } from '../limits/slices.js';
 import { checks } from './check-record.js';
 import { Headroom } from './headroom.js';
 import { isFileSystemFault, ledgerFull } from './ledger-fault.js';
@@ -39,6 +40,10 @@ import { fromVersion2 } from './upgrade.js';
 
 const HEAD = 'head';
 const FILE = 'ledger.mdb';
+/** Whose turn it is while a ledger is read, before any tenant is served. */
+const START = { key: 'start', name: 'start' };
+/** Keys that are read from a table at once. */
+const KEYS = 256;
 /** The lock file of LMDB with its default of 126 readers, in whole pages. */
 const LOCK_FILE_BYTES = 3 * 4096;
 /** The part of a small file system that the headroom of the file takes at most. */
@@ -109,7 +114,7 @@ export class Table<K extends string | bigint, R extends object> {
 
   /** read(), a record when it is asked for. Those that are removed meanwhile are left out. */
   *each(unreadable: (one: Unreadable) => void): Generator<R> {
-    for (const id of this.#ids) {
+    for (const id of this.#ids()) {
       let value: Stored<R> | undefined;
       let record: R;
       try {
@@ -128,11 +133,20 @@ export class Table<K extends string | bigint, R extends object> {
   }
 
   /**
+   * Works on each record, in slices (limits/slices.ts) whose writes are one transaction each.
+   * @param unreadable Called with each record that cannot be read.
+   */
+  eachInSlices(unreadable: (one: Unreadable) => void, work: (record: R) => void): Promise<void> {
+    const around = (part: () => void) => this.#writes.eventually(part);
+    return slices.run(START, this.each(unreadable), work, { around });
+  }
+
+  /**
    * Converts records of version 2. A record that cannot be converted stays as it is.
    * @param idOf Returns the new id of a record. Default: the id stays.
    */
   upgrade<O>(upgraded: (record: O) => R, idOf: (record: R) => K | undefined = () => undefined): void {
-    for (const key of this.#ids) {
+    for (const key of [...this.#ids()]) {
       let record: R;
       let id: string;
       try {
@@ -149,13 +163,21 @@ export class Table<K extends string | bigint, R extends object> {
     }
   }
 
-  get #ids(): string[] {
-    const ids = new Set<string>([...this.#database().getKeys()].map(String));
-    for (const { id, record } of this.#writes.ofTable(this.name)) {
-      if (record) ids.add(id);
-      else ids.delete(id);
+  /** In the order of the file, a page of keys at a time; last those that are not in the file yet. */
+  *#ids(): Generator<string> {
+    const unwritten = new Set(this.#writes.ofTable(this.name).map(({ id }) => id));
+    for (let start: string | undefined; ; ) {
+      const page: string[] = [];
+      const after = start === undefined ? {} : { start, exclusiveStart: true };
+      for (const key of this.#database().getKeys({ ...after, limit: KEYS })) page.push(key);
+      for (const key of page) {
+        unwritten.delete(key);
+        yield key;
+      }
+      start = page.at(-1);
+      if (page.length < KEYS) break;
     }
-    return [...ids];
+    yield* unwritten;
   }
 
   #stored(id: string): Stored<R> | undefined {

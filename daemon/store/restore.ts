@@ -13,7 +13,6 @@
  */
 import { closeAll, DisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { MappingBudget } from '../limits/mapping-budget.js';
-import { slices } from '../limits/slices.js';
 import type { Ledger } from '../memory/accounting/ledger.js';
 import { Allocation } from '../memory/allocation/allocation.js';
 import type { Draining } from '../memory/allocation/draining.js';
@@ -71,9 +70,6 @@ export const isEmpty = (restored: Restored): boolean =>
     typeof part === 'number' ? part === 0 : part.length === 0,
   );
 
-/** Whose turn it is while the state is restored, before any tenant is served. */
-const RESTORE = { key: 'restore', name: 'restore' };
-
 export class Restore {
   readonly #with: RestoreTargets;
   readonly #ledger: LedgerFile;
@@ -103,12 +99,12 @@ export class Restore {
     const { registry, draining } = this.#with;
     try {
       const aside = this.#writer.setAside;
-      restoreQuotas(this.#with, this.#ledger, aside);
+      await restoreQuotas(this.#with, this.#ledger, aside);
       await this.#restoreSessions();
       await this.#restoreAllocations();
       await this.#restoreGrants();
       await this.#restoreSignals();
-      restoreTickets(this.#with, this.#ledger, this.#allocations, aside);
+      await restoreTickets(this.#with, this.#ledger, this.#allocations, aside);
       restoreIvshmem(this.#with, {
         ledger: this.#ledger,
         writer: this.#writer.ivshmem,
@@ -147,7 +143,7 @@ export class Restore {
       if (/^\d{1,19}$/.test(one.id)) this.#with.sessions.skipIds(BigInt(one.id));
       setAside.add(one);
     };
-    await slices.run(RESTORE, this.#ledger.sessions.each(unreadable), (record) => {
+    await this.#ledger.sessions.eachInSlices(unreadable, (record) => {
       const id = String(record.id);
       setAside.guard({ table: 'sessions', id, value: record }, () => this.#sessions.restore(record));
     });
@@ -155,7 +151,11 @@ export class Restore {
 
   async #restoreAllocations(): Promise<void> {
     const { setAside } = this.#writer;
-    const records = this.#ledger.allocations.read((one) => setAside.add(one));
+    const records: AllocationRecord[] = [];
+    await this.#ledger.allocations.eachInSlices(
+      (one) => setAside.add(one),
+      (record) => records.push(record),
+    );
     for (const record of records.sort((a, b) => a.createdAt - b.createdAt)) {
       try {
         await this.#restoreAllocation(record);
@@ -263,8 +263,7 @@ export class Restore {
         grants.restore({ ...record, allocation, session, lock });
       } else this.#ledger.grants.remove(record.id);
     };
-    const around = (part: () => void) => this.#ledger.eventually(part);
-    await slices.run(RESTORE, this.#ledger.grants.each(unreadable), restore, { around });
+    await this.#ledger.grants.eachInSlices(unreadable, restore);
     await this.#sessions.orphanLocks();
   }
 
@@ -272,9 +271,10 @@ export class Restore {
     const { signals: writer, setAside } = this.#writer;
     const found = { writer, inherited: this.#inherited, sessions: this.#sessions, aside: setAside };
     const signals = new RestoredSignals(this.#with, found);
-    const records = this.#ledger.signals.each((one) => setAside.add(one));
-    const around = (part: () => void) => this.#ledger.eventually(part);
-    await slices.run(RESTORE, records, (record) => signals.restore(record), { around });
+    await this.#ledger.signals.eachInSlices(
+      (one) => setAside.add(one),
+      (record) => signals.restore(record),
+    );
   }
 
   #release(name: string): Promise<void> {

@@ -91,7 +91,7 @@ export class RestoredSessions {
     }
     const { id, tokenHash, clientName, entrusted = false } = record;
     const beganAt = timeOf(record.beganAt);
-    const process = new ClientProcess(identity.pid, pidfd, budget.count(identity.tenant, 1));
+    const process = new ClientProcess(identity, pidfd, budget.count(identity.tenant, 1));
     const asleep = { id, identity, tokenHash, clientName, beganAt, process, entrusted };
     const session = record.departed ? new Session(id, identity, '', clientName) : sessions.restore(asleep);
     session.process = process;

@@ -14,7 +14,7 @@ import { type Tenant, tenantOfKey } from '../policy/tenant.js';
 import type { AsideRecords } from './aside-records.js';
 import type { LedgerFile } from './ledger-file.js';
 import { KEPT_BY } from './ledger-writes.js';
-import { identityOf, type QuotaRecord, type TicketRecord } from './records.js';
+import { identityOf, type QuotaRecord, type SessionRecord, type TicketRecord } from './records.js';
 
 export class StateJournal implements Journal {
   readonly #ledger: LedgerFile;
@@ -83,34 +83,45 @@ export interface TicketTargets {
 /**
  * Restores changed quotas, as far as the policy allows. Called before allocations are restored and charged.
  */
-export function restoreQuotas(targets: QuotaTargets, ledger: LedgerFile, aside: AsideRecords): void {
-  const peers = new Map(ledger.sessions.all.map((record) => [record.tenant, identityOf(record)]));
-  for (const record of ledger.quotas.read((one) => aside.add(one))) {
-    const { tenant } = record;
-    aside.guard({ table: 'quotas', id: tenant, value: record }, () =>
-      restoreQuota(targets, ledger, record, peers.get(tenant)),
+export async function restoreQuotas(
+  targets: QuotaTargets,
+  ledger: LedgerFile,
+  aside: AsideRecords,
+): Promise<void> {
+  const peers = new Map<string, SessionRecord>();
+  // Those that cannot be read are reported when the sessions are restored.
+  await ledger.sessions.eachInSlices(
+    () => {},
+    (record) => peers.set(record.tenant, record),
+  );
+  const restore = (record: QuotaRecord): void => {
+    const peer = peers.get(record.tenant);
+    aside.guard({ table: 'quotas', id: record.tenant, value: record }, () =>
+      restoreQuota(targets, ledger, record, peer && identityOf(peer)),
     );
-  }
+  };
+  await ledger.quotas.eachInSlices((one) => aside.add(one), restore);
 }
 
 /** Restores the tickets of restored allocations. */
-export function restoreTickets(
+export async function restoreTickets(
   { quotas, tickets }: TicketTargets,
   ledger: LedgerFile,
   allocations: ReadonlyMap<string, Allocation>,
   aside: AsideRecords,
-): void {
-  for (const { allocation: of, terms, ...record } of ledger.tickets.read((one) => aside.add(one))) {
+): Promise<void> {
+  const restore = ({ allocation: of, terms, ...record }: TicketRecord): void => {
     const allocation = allocations.get(of);
-    if (aside.has('allocations', of)) continue;
+    if (aside.has('allocations', of)) return;
     if (!allocation || record.expiryDate <= Date.now() || record.usesLeft <= 0) {
       ledger.tickets.remove(record.id);
-      continue;
+      return;
     }
     const tenant = tenantOfKey(record.tenant);
     const counted = quotas.ofTenant(tenant).count('tickets');
     tickets.restore({ ...terms, allocation }, { ...record, tenant }, counted);
-  }
+  };
+  await ledger.tickets.eachInSlices((one) => aside.add(one), restore);
 }
 
 function restoreQuota(

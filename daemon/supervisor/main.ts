@@ -125,13 +125,13 @@ async function main(args: readonly string[]): Promise<void> {
     status = await run(args, log);
     log.info({ status }, 'the supervisor exits');
   } catch (failure) {
-    const usage = failure instanceof SettingsError;
-    if (usage || (failure instanceof VkmemError && failure.code === 'INVALID_ARGUMENT')) {
+    if (failure instanceof SettingsError) {
       process.stderr.write(`vkmemd: ${failure.message}\n`);
-      // An invalid argument is a variable of the service manager.
-      status = usage ? EX_USAGE : EX_CONFIG;
+      status = EX_USAGE;
     } else {
       const fault = systemFault(failure) ?? (failure instanceof VkmemError ? failure : undefined);
+      // An invalid argument is a variable of the service manager.
+      if (fault?.code === 'INVALID_ARGUMENT') status = EX_CONFIG;
       if (fault) process.stderr.write(`vkmemd: ${fault.code}: ${fault.reason} ${fault.next}\n`);
       else log.fatal({ err: failure }, 'the supervisor failed');
     }

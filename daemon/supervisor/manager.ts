@@ -27,7 +27,7 @@ export class Manager implements Disposable {
     const address = env.NOTIFY_SOCKET;
     // A manager outside of this virtual machine is not notified.
     if (!address || address.startsWith('vsock')) return;
-    this.#queue = new DatagramQueue(address);
+    this.#queue = new DatagramQueue(address, 'NOTIFY_SOCKET');
     const forThisProcess = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(process.pid);
     if (forThisProcess && /^[1-9]\d{0,14}$/.test(env.WATCHDOG_USEC ?? '')) {
       this.watchdogMs = Math.max(1, Number(env.WATCHDOG_USEC) / 1000);

@@ -20,6 +20,8 @@ const SETTINGS = {
   admin: { type: 'stream', setting: 'ListenStream=' },
 } as const;
 
+const FIX = 'Correct its socket unit, then run systemctl daemon-reload, and restart that unit.';
+
 export interface ActivatedSocket {
   /** A listening socket. Ownership passes to the plane that serves it. */
   readonly fd: OwnedFd;
@@ -86,11 +88,17 @@ function groupOf(plane: PlaneName, path: string): number {
   try {
     return statSync(path).gid;
   } catch (cause) {
-    throw invalid(plane, `has no file ${path} any more: restart its socket unit`, cause);
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') {
+      const next = 'Restart its socket unit, which makes the file again.';
+      throw invalid(plane, `has no file ${path} any more`, cause, next);
+    }
+    const next = 'Let the user of vkmemd search the folders of that path.';
+    throw invalid(plane, `has the file ${path}, which vkmemd cannot examine (stat: ${code})`, cause, next);
   }
 }
 
-function invalid(plane: PlaneName, what: string, cause?: unknown): VkmemError {
+function invalid(plane: PlaneName, what: string, cause?: unknown, next = FIX): VkmemError {
   const which = `The socket passed as ${plane} (FileDescriptorName=)`;
-  return new VkmemError('INVALID_ARGUMENT', `${which} ${what}.`, {}, cause);
+  return new VkmemError('INVALID_ARGUMENT', `${which} ${what}.`, {}, cause, next);
 }

@@ -41,10 +41,15 @@ export class DatagramAddress {
    *   loaded.
    */
   static async load(what: string, path: string): Promise<DatagramAddress> {
+    const bytes = Buffer.byteLength(path);
     const wrong = !path.startsWith('/')
-      ? `${what}: ${path} is not an absolute path; abstract sockets are not supported.`
-      : Buffer.byteLength(path) >= MAX_PATH && `${what} is longer than ${MAX_PATH - 1} bytes.`;
-    if (wrong) throw new VkmemError('INVALID_ARGUMENT', wrong);
+      ? 'is not an absolute path; abstract sockets are not supported.'
+      : bytes >= MAX_PATH && `has ${bytes} bytes; a socket path has at most ${MAX_PATH - 1}.`;
+    if (wrong) {
+      const next = `Use an absolute path of at most ${MAX_PATH - 1} bytes.`;
+      const reason = `${what}: ${path.slice(0, 200)} ${wrong}`;
+      throw new VkmemError('INVALID_ARGUMENT', reason, {}, undefined, next);
+    }
     return new DatagramAddress(path, await loadDgram());
   }
 

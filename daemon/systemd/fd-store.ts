@@ -65,7 +65,7 @@ export class NotifyFdStore implements FdStore {
   ) {
     this.#note = note;
     this.#answerMs = answerMs;
-    this.#queue = new DatagramQueue(address);
+    this.#queue = new DatagramQueue(address, 'NOTIFY_SOCKET');
     this.capacity = capacity;
     for (const name of inherited) this.#count(name, 1);
   }

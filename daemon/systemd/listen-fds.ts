@@ -72,5 +72,6 @@ function wholeNumber(variable: string, text: string): number {
 
 function invalid(reason: string, cause?: unknown): VkmemError {
   const where = 'The process that started vkmemd has set it.';
-  return new VkmemError('INVALID_ARGUMENT', `${reason} ${where}`, {}, cause);
+  const next = 'Correct it there, or start vkmemd without the variables.';
+  return new VkmemError('INVALID_ARGUMENT', `${reason} ${where}`, {}, cause, next);
 }

@@ -30,10 +30,12 @@ export class Notifier {
     delete env.NOTIFY_SOCKET;
     if (address === undefined) return undefined;
     if (!/^[/@]/.test(address)) {
-      const reason = `NOTIFY_SOCKET: ${address} is neither an absolute path nor an abstract name.`;
-      throw new VkmemError('INVALID_ARGUMENT', reason);
+      const wrong = `NOTIFY_SOCKET: ${address} is neither an absolute path nor an abstract name.`;
+      const reason = `${wrong} The process that started vkmemd has set it.`;
+      const next = 'Correct it there, or start vkmemd without the variable.';
+      throw new VkmemError('INVALID_ARGUMENT', reason, {}, undefined, next);
     }
-    new DatagramSender(address).close();
+    new DatagramSender(address, 'NOTIFY_SOCKET').close();
     return new Notifier(address);
   }
 

@@ -37,8 +37,10 @@ export function watchdogTime(env: NodeJS.ProcessEnv, pid: number = process.pid):
   if (time === undefined || (forPid !== undefined && forPid !== String(pid))) return undefined;
   // The timer's interval is half of the timeout, and at least 1 ms.
   if (!/^\d{4,19}$/.test(time) || Number(time) < 2000) {
-    const reason = `WATCHDOG_USEC=${time} is not a time in microseconds of at least 2000.`;
-    throw new VkmemError('INVALID_ARGUMENT', `${reason} The process that started vkmemd has set it.`);
+    const wrong = `WATCHDOG_USEC=${time} is not a time in microseconds, at least 2000, of at most 19 digits.`;
+    const reason = `${wrong} The process that started vkmemd has set it.`;
+    const next = 'Correct it there, or start vkmemd without the variable.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, {}, undefined, next);
   }
   return Math.min(Number(time) / 1000, MAX_MS);
 }

@@ -161,5 +161,5 @@ export function refusalOf({ what }: NativeResource, error: unknown): unknown {
   if (vkResult === 'VK_ERROR_FORMAT_NOT_SUPPORTED') return kindUnsupported(what, error.reason);
   if (vkResult !== 'RANGE') return error;
   const code = what === 'buffer' ? 'SIZE_ABOVE_MAXIMUM' : 'INVALID_ARGUMENT';
-  return new VkmemError(code, error.reason, { field: what }, error);
+  return new VkmemError(code, `${what}: ${error.reason}`, { field: what }, error);
 }

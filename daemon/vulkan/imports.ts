@@ -119,9 +119,8 @@ async function typeOf(
 ): Promise<number> {
   const { source, memoryTypeIndex } = terms;
   if (source === 'OPAQUE_FD' && memoryTypeIndex === undefined) {
-    throw new VkmemError('INVALID_ARGUMENT', "An OPAQUE_FD requires the exporter's memory type index.", {
-      field: 'memory_type_index',
-    });
+    const reason = 'memory_type_index is missing; an OPAQUE_FD requires that of its exporter.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'memory_type_index' });
   }
   const allowed =
     source === 'MEMFD'

@@ -107,7 +107,7 @@ export function chooseType(choice: TypeChoice): number {
   if (memoryTypeIndex !== undefined && memoryTypeIndex >= types.length) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `Memory type ${memoryTypeIndex} was requested; the device has ${types.length} types.`,
+      `memory_type_index is ${memoryTypeIndex}; the device has the types 0 to ${types.length - 1}.`,
       { field: 'memory_type_index' },
     );
   }

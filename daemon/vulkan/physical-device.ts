@@ -51,8 +51,10 @@ export function chooseDevice(devices: readonly DeviceInfo[], selector?: string):
   if (chosen === undefined) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `No device matches '${selector}'. Devices: ${devices.map(describe).join('; ')}.`,
+      `device: no device matches '${selector}'. Devices: ${devices.map(describe).join('; ')}.`,
       { field: 'device' },
+      undefined,
+      'Choose one of them by its index, its UUID or a part of its name.',
     );
   }
   return chosen;

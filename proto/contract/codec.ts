@@ -92,10 +92,12 @@ function bigintOf({ high, low, unsigned }: Long): bigint {
   return (BigInt(unsigned ? high >>> 0 : high) << 32n) | BigInt(low >>> 0);
 }
 
-function longOf(value: bigint): Long {
+function longOf(value: bigint, field: string): Long {
   if (value >= 0n && value <= 0x7fff_ffffn) return new Long(Number(value), 0);
   if (BigInt.asIntN(64, value) !== value && BigInt.asUintN(64, value) !== value) {
-    throw new VkmemError('INVALID_ARGUMENT', `${value} does not fit 64 bits.`);
+    const digits = String(value);
+    const what = digits.length > 40 ? `an integer of ${digits.length} digits` : digits;
+    throw new VkmemError('INVALID_ARGUMENT', `${field}: ${what} does not fit 64 bits.`, { field });
   }
   const unsigned = value > 0x7fff_ffff_ffff_ffffn;
   return new Long(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)), unsigned);
@@ -116,21 +118,25 @@ export function fromWire(value: unknown): unknown {
   return fields;
 }
 
-/** Replaces each bigint by a Long. A value without bigints is returned as it is, not copied. @internal */
-export function toWire(value: unknown): unknown {
-  if (typeof value === 'bigint') return longOf(value);
+/**
+ * Replaces each bigint by a Long. A value without bigints is returned as it is, not copied.
+ * @param name Of the field that has the value, for errors.
+ * @internal
+ */
+export function toWire(value: unknown, name = ''): unknown {
+  if (typeof value === 'bigint') return longOf(value, name);
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-  if (Array.isArray(value)) return value.some(isChanged) ? value.map(toWire) : value;
+  if (Array.isArray(value)) return value.some(isChanged) ? value.map((one) => toWire(one, name)) : value;
   let wire: Record<string, unknown> | undefined;
-  for (const name in value) {
-    const field = (value as Record<string, unknown>)[name];
+  for (const key in value) {
+    const field = (value as Record<string, unknown>)[key];
     if (typeof field !== 'object' && typeof field !== 'bigint') continue;
-    const put = toWire(field);
+    const put = toWire(field, key);
     if (put === field) continue;
     wire ??= { ...value };
     // A map may have this key, and an assignment would set the prototype.
-    if (name !== '__proto__') wire[name] = put;
-    else Object.defineProperty(wire, name, { value: put, enumerable: true });
+    if (key !== '__proto__') wire[key] = put;
+    else Object.defineProperty(wire, key, { value: put, enumerable: true });
   }
   return wire ?? value;
 }

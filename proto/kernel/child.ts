@@ -57,7 +57,7 @@ export class ChildProcess {
   #watch(ended: () => void): void {
     try {
       // Only reapChild() lets the kernel use the pid again.
-      const watch = new ExitWatch(openPidfd(this.pid), () => {
+      const watch = new ExitWatch(openPidfd(this.pid), 0, () => {
         watch.close();
         this.#status = native.reapChild(this.pid);
         ended();

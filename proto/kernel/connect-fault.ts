@@ -66,6 +66,11 @@ function connectFault(path: string, errno: string): ConnectFault | undefined {
       return missing(path);
     case 'ECONNREFUSED':
       return refused(path);
+    case 'ENAMETOOLONG':
+      return {
+        why: 'The path, or that of a link in it, is too long.',
+        next: 'Use a shorter path, or a symbolic link to its folder.',
+      };
     case 'EPROTOTYPE':
       return {
         why: `${path} is a socket of another type: handoff.sock takes datagrams, all others are streams.`,

@@ -31,9 +31,12 @@ export class DatagramQueue {
   readonly #closed = new AbortController();
   #sending = false;
 
-  /** @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError EMFILE. */
-  constructor(address: string) {
-    this.#sender = new DatagramSender(address);
+  /**
+   * @param field What the error names.
+   * @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError EMFILE.
+   */
+  constructor(address: string, field?: string) {
+    this.#sender = new DatagramSender(address, field);
   }
 
   /** Whether close() was called. */

@@ -47,14 +47,14 @@ export interface DatagramHandlers {
   error(error: Error): void;
 }
 
-function checkAddress(address: string): void {
+function checkAddress(address: string, field = 'address'): void {
   const bytes = Buffer.byteLength(address);
   const name = address.startsWith('@') ? bytes - 1 : bytes;
   if (name === 0 || bytes > MAX_SOCKET_PATH_BYTES || address.includes('\0')) {
-    throw new VkmemError(
-      'INVALID_ARGUMENT',
-      `${address.slice(0, 200)}: ${bytes} bytes; an address has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte.`,
-    );
+    const limit = `an address has 1 to ${MAX_SOCKET_PATH_BYTES} bytes and no zero byte`;
+    const reason = `${field}: ${address.slice(0, 200)} has ${bytes} bytes; ${limit}.`;
+    const next = 'Use a path, or @ and an abstract name, within that limit.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field }, undefined, next);
   }
 }
 
@@ -64,9 +64,12 @@ export class DatagramSender {
   readonly address: string;
   readonly #socket: OwnedFd;
 
-  /** @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError EMFILE. */
-  constructor(address: string) {
-    checkAddress(address);
+  /**
+   * @param field What the error names.
+   * @throws VkmemError INVALID_ARGUMENT for an invalid address; KernelError EMFILE.
+   */
+  constructor(address: string, field?: string) {
+    checkAddress(address, field);
     this.address = address;
     this.#socket = new OwnedFd(native.datagramSocket(), `datagrams to ${address}`);
   }

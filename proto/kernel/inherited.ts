@@ -29,7 +29,7 @@ export interface ListeningSocket {
  */
 export function inheritFd(fd: number, purpose: string): OwnedFd {
   return new OwnedFd(
-    translating({ EBADF: 'INVALID_ARGUMENT' }, () => native.inheritFd(fd)),
+    translating({ EBADF: 'INVALID_ARGUMENT' }, () => native.inheritFd(fd), `fd ${fd}`),
     purpose,
   );
 }
@@ -40,8 +40,10 @@ export function inheritFd(fd: number, purpose: string): OwnedFd {
  * @throws VkmemError INVALID_ARGUMENT where it is not a socket.
  */
 export function describeSocket(fd: OwnedFd): ListeningSocket {
-  const { family, type, listening, path } = translating({ ENOTSOCK: 'INVALID_ARGUMENT' }, () =>
-    native.listeningSocket(fd.fd),
+  const { family, type, listening, path } = translating(
+    { ENOTSOCK: 'INVALID_ARGUMENT' },
+    () => native.listeningSocket(fd.fd),
+    `fd ${fd.fd}`,
   );
   const types = { [SOCK_STREAM]: 'stream', [SOCK_SEQPACKET]: 'seqpacket' } as const;
   return {

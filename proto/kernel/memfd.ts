@@ -67,10 +67,11 @@ export async function createMemfd(name: string, size: bigint, options: MemfdOpti
   if (size <= 0n) throw new VkmemError('INVALID_SIZE', `size: ${size} bytes; a memfd has at least 1.`);
   if (size >= 1n << 63n)
     throw new VkmemError('DEVICE_OUT_OF_MEMORY', `size: ${size} bytes; a file has less than 2^63.`);
-  if (Buffer.byteLength(name) > 249 || name.includes('\0')) {
+  const nameBytes = Buffer.byteLength(name);
+  if (nameBytes > 249 || name.includes('\0')) {
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      'name: the name of a memfd has at most 249 bytes and no zero byte.',
+      `name: ${nameBytes} bytes; the name of a memfd has at most 249 bytes and no zero byte.`,
     );
   }
   const { hugePageBytes = 0n, populated = false, reopenable = false } = options;

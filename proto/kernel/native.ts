@@ -147,7 +147,7 @@ export interface NativeEventWatch {
 }
 
 export interface NativeExitWatch {
-  open(pidfd: number, onExit: () => void): void;
+  open(pidfd: number, uid: number, onExit: () => void): void;
   close(): void;
 }
 

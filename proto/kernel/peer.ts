@@ -107,14 +107,15 @@ export class ExitWatch {
 
   /**
    * @param pidfd Taken, also on failure. close() closes it.
+   * @param uid The user of the process. Users take turns if very many processes end together.
    * @param exited Called once, from the event loop, also if the process had ended before.
    * @throws KernelError from epoll_ctl().
    */
-  constructor(pidfd: OwnedFd, exited: () => void) {
+  constructor(pidfd: OwnedFd, uid: number, exited: () => void) {
     this.#pidfd = pidfd;
     this.#native = new native.ExitWatch();
     try {
-      this.#native.open(pidfd.fd, exited);
+      this.#native.open(pidfd.fd, uid, exited);
     } catch (error) {
       pidfd.close();
       throw error;

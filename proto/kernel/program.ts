@@ -8,6 +8,7 @@
  * of open files equals the hard limit.
  */
 import { VkmemError } from '../contract/errors.js';
+import { adviceOf } from '../contract/system-fault.js';
 import type { OwnedFd } from './fd.js';
 import { isKernelError, native } from './native.js';
 
@@ -27,6 +28,17 @@ export interface Program {
    * Default: this process's environment, byte for byte.
    */
   readonly environment?: readonly string[] | undefined;
+}
+
+/** The errnos that mean that no such program can be executed. */
+const NO_PROGRAM: readonly string[] = ['ENOENT', 'EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
+
+function nextOf(errno: string): string {
+  if (NO_PROGRAM.includes(errno)) {
+    return 'Check the name of the command, and whether this user may execute it.';
+  }
+  if (errno === 'E2BIG') return 'Pass fewer or shorter arguments, or a smaller environment.';
+  return adviceOf(errno) ?? 'See the call and the errno in the reason.';
 }
 
 /**
@@ -49,9 +61,8 @@ export function becomeProgram(
   } catch (error) {
     if (!isKernelError(error)) throw error;
     const { syscall, code } = error;
-    const reason = `${file}: ${error.message}.`;
-    const next = 'Check the name of the command, and whether this user may execute it.';
-    throw new VkmemError('INVALID_ARGUMENT', reason, { syscall, errno: code }, error, next);
+    const reason = `${file.slice(0, 200)}: ${error.message}.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { syscall, errno: code }, error, nextOf(code));
   }
   throw new Error('execve() returned without an error.');
 }

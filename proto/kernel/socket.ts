@@ -28,10 +28,15 @@ export const MAX_SOCKET_PATH_BYTES = 107;
  */
 export function socketPath(path: string, field = 'path'): string {
   const bytes = Buffer.byteLength(path);
-  const wrong = path.includes('\0') ? 'a zero byte' : `${bytes} bytes`;
-  if (bytes > 0 && bytes <= MAX_SOCKET_PATH_BYTES && !path.includes('\0')) return path;
-  const reason = `${field}: ${JSON.stringify(path)} has ${wrong}; a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes.`;
-  const next = 'Use a shorter path, or a symbolic link to its folder.';
+  const zero = path.includes('\0');
+  if (bytes > 0 && bytes <= MAX_SOCKET_PATH_BYTES && !zero) return path;
+  const wrong = zero ? 'a zero byte' : `${bytes} bytes`;
+  const which = `${field}: ${JSON.stringify(path.slice(0, 200))} has ${wrong}`;
+  const reason = `${which}; a socket path has 1 to ${MAX_SOCKET_PATH_BYTES} bytes.`;
+  const next =
+    zero || bytes === 0
+      ? 'Use a path within that limit, without a zero byte.'
+      : 'Use a shorter path, or a symbolic link to its folder.';
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: field.replace(/^--/, '') }, undefined, next);
 }
 

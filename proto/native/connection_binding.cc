@@ -56,11 +56,12 @@ Napi::Value Connection::Open(const Napi::CallbackInfo& info) {
   }
   // A stream has no message boundaries: the code below would read parts of messages.
   if (type != SOCK_SEQPACKET) return ThrowKernelError(info.Env(), "connection", EPROTOTYPE);
-  const int err = watch_.Open(&Addon::Of(info.Env()), socket_fd);
+  const uid_t peer_uid = PeerUid(socket_fd);
+  const int err = watch_.Open(&Addon::Of(info.Env()), socket_fd, peer_uid);
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
 
   if (untrusted) Harden(socket_fd);
-  peer_uid_ = PeerUid(socket_fd);
+  peer_uid_ = peer_uid;
   untrusted_ = untrusted;
   keeps_unread_ = keeps_unread;
   // A message of an untrusted peer that lost fds stays in the socket.

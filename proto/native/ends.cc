@@ -15,14 +15,20 @@ Ends::Ends(uv_loop_t* loop) {
   turn_.data = this;
 }
 
-Ends::Place Ends::Add(Watch* watch) {
-  if (waiting_.empty()) uv_idle_start(&turn_, OnTurn);
-  return waiting_.insert(waiting_.end(), watch);
+Ends::Place Ends::Add(Watch* watch, uid_t uid) {
+  if (queues_.empty()) uv_idle_start(&turn_, OnTurn);
+  const auto [known, is_new] = of_user_.try_emplace(uid);
+  if (is_new) known->second = queues_.insert(queues_.end(), {uid, {}});
+  std::list<Watch*>& watches = known->second->watches;
+  return {known->second, watches.insert(watches.end(), watch)};
 }
 
 void Ends::Remove(Place place) {
-  waiting_.erase(place);
-  if (waiting_.empty()) uv_idle_stop(&turn_);
+  place.queue->watches.erase(place.watch);
+  if (!place.queue->watches.empty()) return;
+  of_user_.erase(place.queue->uid);
+  queues_.erase(place.queue);
+  if (queues_.empty()) uv_idle_stop(&turn_);
 }
 
 void Ends::Close(void (*closed)(void* data), void* data) {
@@ -34,8 +40,12 @@ void Ends::Close(void (*closed)(void* data), void* data) {
 void Ends::OnTurn(uv_idle_t* handle) {
   Ends* ends = static_cast<Ends*>(handle->data);
   const uint64_t began = uv_hrtime();
-  // Each of them takes itself out of the queue.
-  while (!ends->waiting_.empty() && uv_hrtime() - began < kTurnNanoseconds) ends->waiting_.front()->OnEnd();
+  Queues& queues = ends->queues_;
+  while (!queues.empty() && uv_hrtime() - began < kTurnNanoseconds) {
+    Watch* next = queues.front().watches.front();
+    queues.splice(queues.end(), queues, queues.begin());
+    next->OnEnd();  // It takes itself out of its queue.
+  }
 }
 
 void Ends::OnClosed(uv_handle_t* handle) {

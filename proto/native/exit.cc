@@ -32,12 +32,13 @@ class ExitWatch final : public Napi::ObjectWrap<ExitWatch>, public Watch::Owner 
 
   explicit ExitWatch(const Napi::CallbackInfo& info) : ObjectWrap(info), watch_(this, UV_READABLE) {}
 
-  // open(pidfd borrowed, onExit())
+  // open(pidfd borrowed, uid, onExit())
   Napi::Value Open(const Napi::CallbackInfo& info) {
     REQUIRE_FD(pidfd, 0);
-    REQUIRE_FUNCTION(on_exit, 1);
+    REQUIRE_UINT32(uid, 1);
+    REQUIRE_FUNCTION(on_exit, 2);
     REQUIRE_THAT(on_exit_.IsEmpty(), "this", "an exit watch that was never opened");
-    const int err = watch_.Open(&Addon::Of(info.Env()), pidfd);
+    const int err = watch_.Open(&Addon::Of(info.Env()), pidfd, uid);
     if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
     on_exit_ = Napi::Persistent(on_exit);
     Ref();  // until OnWatchClosed

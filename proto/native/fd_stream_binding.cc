@@ -31,7 +31,7 @@ Napi::Value FdStream::Open(const Napi::CallbackInfo& info) {
     return ThrowKernelError(info.Env(), "getsockopt", errno);
   }
   if (type != SOCK_STREAM) return ThrowKernelError(info.Env(), "socket", EPROTOTYPE);
-  const int err = watch_.Open(&Addon::Of(info.Env()), stream_fd);
+  const int err = watch_.Open(&Addon::Of(info.Env()), stream_fd, PeerUid(stream_fd));
   if (err != 0) return ThrowKernelError(info.Env(), "uv_poll_init", err);
   if (untrusted && !owned.origin()) {
     owned = UniqueFd(owned.Release(), std::make_shared<Arrival>(static_cast<uid_t>(-1)));

@@ -51,6 +51,10 @@ inline bool ReadBytes(Napi::Value value, Bytes* bytes) {
   int32_t name;                 \
   REQUIRE_THAT(napi_get_value_int32(info.Env(), info[at], &name) == napi_ok, #name, "a number")
 
+#define REQUIRE_UINT32(name, at) \
+  uint32_t name;                 \
+  REQUIRE_THAT(napi_get_value_uint32(info.Env(), info[at], &name) == napi_ok, #name, "a number")
+
 #define REQUIRE_FD(name, at) \
   REQUIRE_INT32(name, at);   \
   REQUIRE_THAT(name >= 0, #name, "a file descriptor")

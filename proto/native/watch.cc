@@ -2,7 +2,7 @@
 
 namespace vkmem {
 
-int Watch::Open(Addon* addon, int fd) {
+int Watch::Open(Addon* addon, int fd, uid_t uid) {
   // uv_poll_init() can fail only before it adds the handle to the loop, so there is nothing to undo.
   const int status = uv_poll_init(addon->loop(), &poll_, fd);
   if (status != 0) return -status;
@@ -10,6 +10,7 @@ int Watch::Open(Addon* addon, int fd) {
   poll_.data = this;
   timer_.data = this;
   addon_ = addon;
+  uid_ = uid;
   handles_to_close_ = 2;
   open_ = true;
   addon->Join(this);
@@ -70,7 +71,7 @@ void Watch::PutOff(int events, bool broken) {
   Want(0);
   end_events_ = events;
   end_broken_ = broken;
-  place_ = addon_->ends().Add(this);
+  place_ = addon_->ends().Add(this, uid_);
   waits_ = true;
 }
 

@@ -42,7 +42,8 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
 
   // Returns zero or the errno. Makes the fd non-blocking, for all holders of its open file description.
-  int Open(Addon* addon, int fd);
+  // `uid`: the user whose turn an end takes; by default this process's own.
+  int Open(Addon* addon, int fd, uid_t uid = 0);
   void Close();
   void Abandon();
   bool open() const { return open_; }
@@ -77,6 +78,7 @@ class Watch {
   int wanted_ = 0;
   int handles_to_close_ = 0;
   bool open_ = false;
+  uid_t uid_ = 0;
   bool waits_ = false;  // in the queue of ends, at place_
   Ends::Place place_;
   int end_events_ = 0;

@@ -192,7 +192,7 @@ t.test('the daemon does not start if it cannot listen on an address', async (t) 
     [
       '0.0.0.0:9464',
       64,
-      /^vkmemd: INVALID_ARGUMENT: 0\.0\.0\.0:9464: The address must be a loopback address/,
+      /^vkmemd: INVALID_ARGUMENT: --admin-listen: 0\.0\.0\.0:9464: The address must be a loopback address/,
     ],
     [taken, 1, /^vkmemd: UNAVAILABLE: The admin plane cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/],
   ] as const) {

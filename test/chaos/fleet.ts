@@ -54,7 +54,7 @@ export class Fleet {
         memory: `frames-${index}`,
         expected: [...(driver.scripted ? Driver.REFUSED : []), ...(daemon.surroundings ? REFUSED : [])],
         sampled: (samples) => sampled(index, samples),
-        unavailable: (atMs) => front.noteUnavailable(atMs),
+        unavailable: (atMs, why) => front.noteUnavailable(atMs, why),
         broke: (reason) => chronicle.broke(reason),
       }),
     );

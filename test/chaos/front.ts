@@ -64,7 +64,7 @@ export class ChaosFront {
   readonly #losses: Loss[] = [];
   readonly #ways = new Map<Way, number>();
   /** When a victim could not reach gRPC. */
-  readonly #unavailable: number[] = [];
+  readonly #unavailable: { readonly atMs: number; readonly why: string }[] = [];
   readonly #samples: Sample[] = [];
   readonly #wrong: string[] = [];
 
@@ -108,9 +108,9 @@ export class ChaosFront {
     loss.toMs = now();
   }
 
-  /** A victim could not reach gRPC at that time. */
-  noteUnavailable(atMs: number): void {
-    this.#unavailable.push(atMs);
+  /** A victim could not reach gRPC at that time, for a reason that its failure had. */
+  noteUnavailable(atMs: number, why: string): void {
+    this.#unavailable.push({ atMs, why });
   }
 
   /** @returns the samples without those of calls to the front while there was none. */
@@ -123,10 +123,12 @@ export class ChaosFront {
 
   /** @returns the violations. */
   judge(): string[] {
-    const strange = this.#unavailable.filter((atMs) => !this.#away(atMs, atMs));
+    const strange = this.#unavailable.filter(({ atMs }) => !this.#away(atMs, atMs));
     const wrong = [...this.#wrong];
     if (strange.length > 0) {
-      const when = strange.map((atMs) => this.#sinceLoss(atMs)).join(', ');
+      const first = new Map<string, number>();
+      for (const { atMs, why } of strange) if (!first.has(why)) first.set(why, atMs);
+      const when = [...first].map(([why, atMs]) => `${this.#sinceLoss(atMs)}: ${why}`).join('; ');
       wrong.push(`gRPC was unavailable ${strange.length} times while there was a front: ${when}`);
     }
     return wrong;

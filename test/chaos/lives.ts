@@ -32,16 +32,16 @@ export class Lives {
   /**
    * Watches until an allocation has ended, and checks the whole life of all others. A watch that the loss of
    * the front has ended is begun again; what happened in between is not known then.
-   * @param lost is called at each loss.
+   * @param lost is called at each loss, with the text of the failure.
    */
-  async watch(control: ControlClient, lastId: string, lost: () => void): Promise<void> {
+  async watch(control: ControlClient, lastId: string, lost: (why: string) => void): Promise<void> {
     for (;;) {
       try {
         await this.#watchOnce(control, lastId);
         break;
       } catch (failure) {
         if (!(failure instanceof VkmemError) || failure.code !== 'UNAVAILABLE') throw failure;
-        lost();
+        lost(failure.message);
         this.#again = true;
         this.#last.clear();
       }

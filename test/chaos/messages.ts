@@ -34,7 +34,7 @@ export type FromVictim =
   | { readonly samples: readonly Sample[] }
   | { readonly paused: true }
   /** gRPC could not be reached, at that time of now(). */
-  | { readonly unavailable: number }
+  | { readonly unavailable: number; readonly why: string }
   | { readonly ended: true; readonly verified: number; readonly refused: Readonly<Record<string, number>> }
   | { readonly breach: string }
   | { readonly failed: string };

@@ -19,7 +19,7 @@ export interface VictimSetting {
   readonly expected: readonly string[];
   sampled(samples: readonly Sample[]): void;
   /** It could not reach gRPC at that time. */
-  unavailable(atMs: number): void;
+  unavailable(atMs: number, why: string): void;
   /** It has found a violation, or ended by itself. */
   broke(reason: Error): void;
 }
@@ -51,7 +51,7 @@ export class Victim {
     const heard = new Heard();
     const all = companion.listen<FromVictim>((message) => {
       if ('samples' in message) setting.sampled(message.samples);
-      else if ('unavailable' in message) setting.unavailable(message.unavailable);
+      else if ('unavailable' in message) setting.unavailable(message.unavailable, message.why);
       else if ('breach' in message) setting.broke(new Breach(`a victim: ${message.breach}`));
       else if ('failed' in message) setting.broke(new Error(`a victim failed: ${message.failed}`));
       else heard.settle(message);

@@ -88,7 +88,7 @@ t.test('a device that is missing exits with 1, since it may come later', async (
   writeFileSync(config, '');
   t.match(run(['--device', 'nvidia', '--config', config, '--runtime-dir', folder]), {
     status: 1,
-    stderr: /INVALID_ARGUMENT: No device matches 'nvidia'\. Devices: 0: /,
+    stderr: /INVALID_ARGUMENT: device: no device matches 'nvidia'\. Devices: 0: /,
   });
 });
 

@@ -91,11 +91,29 @@ t.test('a process that very many watch ends', async (t) => {
     busy();
     ends += 1;
   };
-  const watches = Array.from({ length: ENDS }, () => new ExitWatch(openPidfd(child.pid ?? 0), ended));
+  const watches = Array.from({ length: ENDS }, () => new ExitWatch(openPidfd(child.pid ?? 0), 1, ended));
   child.kill('SIGKILL');
   const turns = await turnsOf(() => ends);
   t.ok(Math.max(...turns) <= MAX_IN_TURN, `ends in each turn: ${turns}`);
   for (const watch of watches) watch.close();
+  await sameFds(t, before);
+});
+
+t.test('the ends of one user do not delay those of another', async (t) => {
+  const child = spawn('sleep', ['1000'], { stdio: 'inherit' });
+  const before = openFds();
+  const [many, few] = [1, 2];
+  const ended: number[] = [];
+  const watch = (uid: number) =>
+    new ExitWatch(openPidfd(child.pid ?? 0), uid, () => {
+      busy();
+      ended.push(uid);
+    });
+  const watches = [...Array.from({ length: ENDS - 2 }, () => watch(many)), watch(few), watch(few)];
+  child.kill('SIGKILL');
+  await turnsOf(() => ended.length);
+  t.ok(ended.lastIndexOf(few) < 8, `the other user's last end is number ${ended.lastIndexOf(few) + 1}`);
+  for (const each of watches) each.close();
   await sameFds(t, before);
 });
 

@@ -46,8 +46,10 @@ const FREEABLE: readonly unknown[] = ['ALLOCATION_STATE_LIVE', 'ALLOCATION_STATE
 async function wholeId(control: ControlClient, start: string): Promise<string | undefined> {
   const live = (await control.list()).filter(({ state }) => FREEABLE.includes(state));
   const [found, another] = live.filter(({ id }) => id.startsWith(start));
-  if (another)
-    throw new VkmemError('INVALID_ARGUMENT', `More than one id begins with ${start}; specify the whole id.`);
+  if (another) {
+    const reason = `More than one id begins with ${start}; specify the whole id.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, {}, undefined, 'vkmemctl ls --json prints whole ids.');
+  }
   return found?.id;
 }
 

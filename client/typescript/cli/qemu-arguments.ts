@@ -95,8 +95,10 @@ function ramOf(text: string): bigint {
   if (count === undefined)
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      `-m ${text}: the size cannot be parsed; add slots and maxmem to -m.`,
+      `-m ${text}: the size cannot be parsed.`,
       { field: '-m' },
+      undefined,
+      'Write a size such as -m 4G, or add slots and maxmem to -m.',
     );
   return BigInt(count) << BigInt(10 * UNITS.indexOf((unit || 'M').toUpperCase()));
 }

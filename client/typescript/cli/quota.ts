@@ -122,8 +122,11 @@ async function parseHeap(
     return [heap, parseSize(term)];
   }
   if (percent > 100) throw wrong('is more than a whole heap.');
-  const size = (await sizes())[heap];
-  if (size === undefined) throw wrong('names a heap that the device does not have.');
+  const all = await sizes();
+  const size = all[heap];
+  if (size === undefined) {
+    throw wrong(`names a heap that the device does not have. It has the heaps 0 to ${all.length - 1}.`);
+  }
   return [heap, percentOf(size, percent)];
 }
 

@@ -19,7 +19,8 @@ const SYSTEM = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 const ETC = ['/etc/ld.so.cache', '/etc/alternatives'];
 
 const NEXT =
-  'Allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, or AppArmor), or omit --sandbox.';
+  'Correct what bubblewrap reports. Where it cannot make a namespace, allow user namespaces (sysctl ' +
+  'user.max_user_namespaces, kernel.unprivileged_userns_clone, or AppArmor). Or omit --sandbox.';
 
 export interface SandboxOptions {
   /** Paths of the host that are visible at the same place, read-only. */
@@ -71,17 +72,18 @@ export function sandboxed(command: string, args: Program['args'], options: Sandb
  */
 export function requireSandbox({ file, args }: Program): void {
   const options = args.slice(0, args.indexOf('--')).map(String);
-  const { error, status, stderr } = spawnSync(String(file), [...options, '--', '/usr/bin/true'], {
+  const { error, status, signal, stderr } = spawnSync(String(file), [...options, '--', '/usr/bin/true'], {
     encoding: 'utf8',
   });
   if (status === 0) return;
   if (error && 'code' in error && error.code === 'ENOENT') {
     const missing = '--sandbox: the program bwrap is missing; install the package bubblewrap.';
-    throw new VkmemError('INVALID_ARGUMENT', missing, {}, error);
+    throw new VkmemError('INVALID_ARGUMENT', missing, {}, error, 'Or omit --sandbox.');
   }
-  const said = error?.message ?? (stderr.trim() || `it ended with ${status}`);
+  const said = error?.message ?? (stderr.trim() || `it ended with ${signal ?? status}`);
   const reason = `--sandbox: bubblewrap cannot make a sandbox here: ${said}.`;
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field: '--sandbox' }, error, NEXT);
+  const next = error ? 'Check whether this user may execute bwrap, or omit --sandbox.' : NEXT;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: '--sandbox' }, error, next);
 }
 
 function systemFolder(path: string): string[] {
@@ -144,7 +146,10 @@ function requireCommand(command: string, { folders, cwd, visible }: View): void 
     seen.length > 0
       ? ['is not executable', 'EACCES']
       : ['is not in the sandbox; add a path of the host with --ro PATH', 'ENOENT'];
-  const next = 'Check the name of the command, and which paths the sandbox has.';
+  const next =
+    seen.length > 0
+      ? 'Check the name of the command, and whether its file is executable.'
+      : 'Check the name of the command, and which paths the sandbox has.';
   throw new VkmemError('INVALID_ARGUMENT', `${command} ${what}.`, { errno }, undefined, next);
 }
 

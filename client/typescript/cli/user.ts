@@ -12,21 +12,19 @@ const NAME = /^[^\s:,\p{Cc}\d-][^\s:,\p{Cc}]{0,255}$/u;
 /** @throws VkmemError INVALID_ARGUMENT if the host knows no such user. */
 export function parseUser(text: string): number {
   if (!NAME.test(text)) return parseNumber('uid', text);
+  let uid: string;
   try {
-    const uid = execFileSync('id', ['-u', text], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    return parseNumber('uid', uid.trim());
+    uid = execFileSync('id', ['-u', text], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new VkmemError(
-        'INVALID_ARGUMENT',
-        'uid: this host has no id(1) to look the name up; give the uid.',
-        {
-          field: 'uid',
-        },
-      );
+    // Only a failure to run id has a code.
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== undefined) {
+      const reason = `uid: id(1), which looks up ${JSON.stringify(text)}, cannot be run here (${code}).`;
+      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'uid' }, cause, 'Give the uid, a number.');
     }
     const reason = `uid: this host knows no user ${JSON.stringify(text)}.`;
     const next = 'Check the name, or give the uid (id -u NAME, on a host that knows the user).';
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'uid' }, cause, next);
   }
+  return parseNumber('uid', uid.trim());
 }

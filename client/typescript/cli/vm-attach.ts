@@ -75,6 +75,9 @@ async function attach(context: Context, name: string, options: Options): Promise
     throw new VkmemError(
       'INVALID_ARGUMENT',
       `--id: ${JSON.stringify(options.id)} is not a valid id in QEMU.`,
+      { field: 'id' },
+      undefined,
+      'Begin it with a letter; then up to 127 letters, digits, dots, dashes or underscores may follow.',
     );
   await using client = await connect({ ...context.place, clientName: 'vkmemctl vm attach', reconnectMs: 0 });
   using qmp = await Qmp.connect(options.qmp);

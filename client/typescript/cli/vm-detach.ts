@@ -49,6 +49,9 @@ async function find({ control }: Context, qmp: Qmp, name: string): Promise<Hotpl
     throw new VkmemError(
       'INVALID_ARGUMENT',
       `The machine has ${name} more than once; specify one of ${ids}.`,
+      {},
+      undefined,
+      'Run vkmemctl vm detach with one of these ids.',
     );
   }
   if (first) return first;

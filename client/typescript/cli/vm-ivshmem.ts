@@ -5,7 +5,7 @@
  * create files at paths that its clients choose. With --fd a command inherits a connection instead.
  */
 import { existsSync, lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
-import { VkmemError } from '@vkmemd/proto';
+import { adviceOf, VkmemError } from '@vkmemd/proto';
 import type { Command } from 'commander';
 import type { ControlClient, IvshmemServer } from '../control.js';
 import type { Ref } from '../request/arguments.js';
@@ -68,6 +68,8 @@ function requireFree(path: string): void {
       'INVALID_ARGUMENT',
       `--path: ${path} exists and is not a stale link of this command.`,
       { field: 'path' },
+      undefined,
+      'Choose another path, or remove what exists there.',
     );
 }
 
@@ -77,7 +79,9 @@ function link(path: string, socket: string): void {
     rmSync(path, { force: true });
     symlinkSync(socket, path);
   } catch (cause) {
-    throw new VkmemError('INVALID_ARGUMENT', `--path: ${String(cause)}.`, { field: 'path' }, cause);
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    const next = adviceOf(code) ?? 'Check the path and its folder, or choose another path.';
+    throw new VkmemError('INVALID_ARGUMENT', `--path: ${message}.`, { field: 'path' }, cause, next);
   }
 }
 
@@ -111,8 +115,9 @@ async function existing(
   const server = (await control.ivshmem.list()).find(({ allocationId }) => allocationId === id);
   if (!server) throw new VkmemError('NOT_FOUND', `The offer of ${id} ended during the request; try again.`);
   if (vectors === undefined || vectors === server.vectors) return server;
-  const reason = `--vectors: the allocation is already offered with ${server.vectors}.`;
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vectors' });
+  const reason = `--vectors: ${vectors}, but the allocation is already offered with ${server.vectors}.`;
+  const next = 'Omit --vectors, or end the offer first (vkmemctl vm stop).';
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'vectors' }, undefined, next);
 }
 
 async function offer(context: Context, operands: readonly string[], options: Options): Promise<void> {

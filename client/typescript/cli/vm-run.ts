@@ -96,7 +96,7 @@ async function give(claims: Claims, options: Options): Promise<Given[]> {
       if (given.some((other) => other.id === id))
         throw new VkmemError(
           'INVALID_ARGUMENT',
-          `${name}: the machine cannot have the same allocation twice.`,
+          `--${form} ${name}: the machine cannot have the same allocation twice.`,
           { field: form },
         );
       given.push({ form, id, fd: claimed.fd, size: claimed.allocation.sizeBytes });
@@ -132,7 +132,10 @@ async function run(context: Context, operands: readonly string[], options: Optio
   if (own.some((arg) => /^--?daemonize$/.test(arg)))
     throw new VkmemError(
       'INVALID_ARGUMENT',
-      '-daemonize: the session would end with the process that forks; run QEMU in the foreground.',
+      '-daemonize: the session would end with the process that forks.',
+      {},
+      undefined,
+      'Omit -daemonize: run QEMU in the foreground.',
     );
   const handover = await beginFor(command, context.place);
   try {

@@ -107,7 +107,7 @@ export function requirePeer(socket: OwnedFd, path: string, expectUid?: ExpectedU
 function checkExpected(uids: readonly number[]): readonly number[] {
   const wrong = uids.find((uid) => !Number.isInteger(uid) || uid < 0 || uid > MAX_UID);
   if (wrong === undefined && uids.length > 0) return uids;
-  const reason = `expectUid: ${wrong ?? 'an empty list'} is not a uid.`;
+  const reason = `expectUid: ${wrong ?? 'an empty list'} is not a uid from 0 to ${MAX_UID}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'expectUid' });
 }
 

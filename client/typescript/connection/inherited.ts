@@ -53,7 +53,7 @@ export function inheritSession(options: InheritOptions): InheritedSession | unde
   const ours = variable !== undefined && (sessionFd === undefined || variable === String(fd));
   const allocations = ours ? parseAllocations(process.env[ALLOCATIONS_VARIABLE]) : new Map<string, string>();
   const path = (ours && process.env[SESSION_PATH_VARIABLE]) || undefined;
-  const socket = adopt(fd, ours ? SESSION_FD_VARIABLE : 'sessionFd');
+  const socket = adopt(fd, ours ? SESSION_FD_VARIABLE : OPTION);
   if (ours) {
     delete process.env[SESSION_FD_VARIABLE];
     delete process.env[ALLOCATIONS_VARIABLE];
@@ -62,8 +62,8 @@ export function inheritSession(options: InheritOptions): InheritedSession | unde
   return { socket, path, allocations };
 }
 
-const PASS_FDS =
-  'Start this program with the fd open (Python: pass_fds or close_fds=False), or unset the variable to connect anew.';
+const OPTION = 'sessionFd';
+const PASS_FDS = 'Start this program with the fd open (Python: pass_fds or close_fds=False)';
 
 function adopt(fd: number, field: string): OwnedFd {
   if (Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff) {
@@ -100,6 +100,12 @@ function parseAllocations(text: string | undefined): InheritedAllocations {
   throw wrong(ALLOCATIONS_VARIABLE, 'the value is not an object of labels and ids.');
 }
 
-function wrong(field: string, reason: string, cause?: unknown, next?: string): VkmemError {
+/** @param how What to do; by default, what sets the field to a session. */
+function wrong(field: string, reason: string, cause?: unknown, how?: string): VkmemError {
+  const [session, omit] =
+    field === OPTION
+      ? ['Pass the fd of a session', 'omit sessionFd']
+      : ['Start this program with vkmemctl exec', 'unset the variables'];
+  const next = `${how ?? session}, or ${omit} to connect anew.`;
   return new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field }, cause, next);
 }

@@ -106,7 +106,7 @@ export function checkKind(kind: unknown): KindName {
  */
 export function checkAccess(access: unknown): AccessName {
   if (access === 'rw' || access === 'ro') return access;
-  throw new VkmemError('INVALID_ARGUMENT', `access: ${String(access)} is neither 'rw' nor 'ro'.`, {
+  throw new VkmemError('INVALID_ARGUMENT', `access: ${describe(access)} is neither 'rw' nor 'ro'.`, {
     field: 'access',
   });
 }
@@ -117,7 +117,7 @@ export function checkAccess(access: unknown): AccessName {
  */
 export function checkLifetime(lifetime: unknown): LifetimeName {
   if (lifetime === 'SESSION' || lifetime === 'NAMED') return lifetime;
-  throw new VkmemError('INVALID_ARGUMENT', `lifetime: ${String(lifetime)} is neither SESSION nor NAMED.`, {
+  throw new VkmemError('INVALID_ARGUMENT', `lifetime: ${describe(lifetime)} is neither SESSION nor NAMED.`, {
     field: 'lifetime',
   });
 }
@@ -191,9 +191,11 @@ export function checkPropertyFlags(field: string, flags: unknown): number {
 export function checkModifiers(field: string, modifiers: unknown, tiling: string): bigint[] {
   const wrong = (reason: string) => new VkmemError('INVALID_ARGUMENT', `${field}: ${reason}`, { field });
   if (!Array.isArray(modifiers)) throw wrong(`${describe(modifiers)} is not an array.`);
-  if (modifiers.length > MAX_MODIFIERS) throw wrong(`at most ${MAX_MODIFIERS} are possible.`);
+  if (modifiers.length > MAX_MODIFIERS) {
+    throw wrong(`${modifiers.length} elements; the maximum is ${MAX_MODIFIERS}.`);
+  }
   if (modifiers.length > 0 && tiling !== 'DRM_FORMAT_MODIFIER') {
-    throw wrong("they need the tiling 'DRM_FORMAT_MODIFIER'.");
+    throw wrong(`they need the tiling 'DRM_FORMAT_MODIFIER', not ${describe(tiling)}.`);
   }
   const checked = modifiers.map((modifier: unknown) => {
     const valid = typeof modifier === 'bigint' || Number.isSafeInteger(modifier);
@@ -232,10 +234,12 @@ export function checkReconnect(reconnectMs: unknown): number {
  */
 export function checkUuid(field: string, uuid: unknown): Uint8Array {
   if (uuid instanceof Uint8Array && uuid.length === 16) return uuid;
-  throw new VkmemError('INVALID_ARGUMENT', `${field}: the value is not a Uint8Array of 16 bytes.`, { field });
+  const what = uuid instanceof Uint8Array ? `a Uint8Array of ${uuid.length} bytes` : describe(uuid);
+  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${what} is not a Uint8Array of 16 bytes.`, { field });
 }
 
-function describe(value: unknown): string {
+/** A value of a caller, for an error text. */
+export function describe(value: unknown): string {
   if (typeof value === 'string' && value.length > MAX_NAME_LENGTH)
     return `a text of ${value.length} characters`;
   return typeof value === 'string'

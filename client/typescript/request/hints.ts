@@ -3,7 +3,7 @@
  * contract.
  */
 import { type Allocation, type Draft, VkmemError } from '@vkmemd/proto';
-import { type Bytes, checkSize } from './arguments.js';
+import { type Bytes, checkSize, describe } from './arguments.js';
 
 /**
  * Requirements of virtual machines on memory. All but the first two are for MAPPABLE memory over a memfd. A
@@ -75,14 +75,15 @@ function flag(field: string, value: boolean | undefined): boolean {
 }
 
 function bytes(field: string, value: Bytes | string): bigint {
-  if (typeof value === 'string') throw wrong(`hints.${field}`, value, 'a number of bytes');
+  if (typeof value === 'string') throw wrong(`hints.${field}`, value, 'a number of bytes from 1 to 2^63 - 1');
   try {
     return checkSize(value);
   } catch (failure) {
-    throw wrong(`hints.${field}`, value, 'a number of bytes', failure);
+    throw wrong(`hints.${field}`, value, 'a number of bytes from 1 to 2^63 - 1', failure);
   }
 }
 
 function wrong(field: string, value: unknown, wanted: string, cause?: unknown): VkmemError {
-  return new VkmemError('INVALID_ARGUMENT', `${field}: ${String(value)} is not ${wanted}.`, { field }, cause);
+  const reason = `${field}: ${describe(value)} is not ${wanted}.`;
+  return new VkmemError('INVALID_ARGUMENT', reason, { field }, cause);
 }

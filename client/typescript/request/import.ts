@@ -14,7 +14,15 @@ import {
   OwnedFd,
   VkmemError,
 } from '@vkmemd/proto';
-import { type Bytes, checkKinds, checkSize, checkUint32, checkUuid, checkWord } from './arguments.js';
+import {
+  type Bytes,
+  checkKinds,
+  checkSize,
+  checkUint32,
+  checkUuid,
+  checkWord,
+  describe,
+} from './arguments.js';
 import { lifetimeFields } from './requests.js';
 import { memoryTypeField, type ResourceOptions, resourceFields } from './resources.js';
 
@@ -92,6 +100,7 @@ export function importedFd(fd: OwnedFd | number): OwnedFd {
     return OwnedFd.duplicateOf(typeof fd === 'number' ? fd : fd.fd, 'to be imported');
   } catch (failure) {
     if (isKernelError(failure) && failure.code !== 'EBADF') throw failure;
-    throw new VkmemError('INVALID_ARGUMENT', `fd: ${String(failure)}.`, { field: 'fd' }, failure);
+    const reason = `fd: ${describe(fd)} is not an open file descriptor.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'fd' }, failure);
   }
 }

@@ -7,7 +7,7 @@
  */
 import { type Decoded, type Draft, VkmemError } from '@vkmemd/proto';
 import type { RetryingChannel } from '../connection/retrying-channel.js';
-import { type Bytes, checkRangePart, checkUint32 } from './arguments.js';
+import { type Bytes, checkRangePart, checkUint32, describe } from './arguments.js';
 
 /**
  * The limits and the usage of a user (vkmem.v1.Quota). A limit is undefined if the user has no limit of its
@@ -89,7 +89,7 @@ export async function setQuotaOn(
 
 function requestOf({ uid, expectedRevision, heaps, reset, ...rest }: QuotaChange): Draft<'SetQuotaRequest'> {
   if (expectedRevision !== undefined && typeof expectedRevision !== 'bigint') {
-    const reason = `expectedRevision: ${String(expectedRevision)} is not a bigint.`;
+    const reason = `expectedRevision: ${describe(expectedRevision)} is not a bigint.`;
     throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'expectedRevision' });
   }
   return {

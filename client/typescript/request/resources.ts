@@ -5,7 +5,7 @@
  * not require a new version. The daemon checks whether the device supports such an image or memory type.
  */
 import { type Draft, type PropertyFlagName, VkmemError } from '@vkmemd/proto';
-import { checkModifiers, checkPropertyFlags, checkUint32, checkWord } from './arguments.js';
+import { checkModifiers, checkPropertyFlags, checkUint32, checkWord, describe } from './arguments.js';
 
 /** Memory properties: names, or VkMemoryPropertyFlags. */
 export type PropertyFlags = readonly PropertyFlagName[] | number;
@@ -139,5 +139,5 @@ function imageDescription(image: ImageOptions): Draft<'ImageDescription'> {
 
 function asObject<T extends object>(field: string, value: T): T {
   if (typeof value === 'object' && value !== null) return value;
-  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${String(value)} is not an object.`, { field });
+  throw new VkmemError('INVALID_ARGUMENT', `${field}: ${describe(value)} is not an object.`, { field });
 }

@@ -50,7 +50,7 @@ export const refusalOf = ({ code, message, next }: VkmemError | Refusal): Refusa
 export function faultOf(failure: FastifyError | Error): VkmemError {
   const { statusCode, validation } = failure as Partial<FastifyError>;
   if (validation) {
-    const next = 'limit is 1 to 500, after the `next` of the previous page; other pages have no parameters.';
+    const next = 'limit is 1 to 500, after is `next` of the previous page; other pages have no parameters.';
     return new VkmemError('INVALID_ARGUMENT', `${failure.message}.`, {}, undefined, next);
   }
   if (!(failure instanceof VkmemError) && statusCode !== undefined && statusCode < 500) {

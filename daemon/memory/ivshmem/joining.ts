@@ -213,11 +213,11 @@ export class IvshmemJoining {
   }
 
   /** Takes ownership of the pidfd. @throws VkmemError TOO_MANY_FILES. */
-  #processOf({ uid, pid, tenant }: Identity, pidfd: OwnedFd | undefined): ClientProcess | undefined {
-    if (tooManyPendingCloses(uid)) {
+  #processOf(identity: Identity, pidfd: OwnedFd | undefined): ClientProcess | undefined {
+    if (tooManyPendingCloses(identity.uid)) {
       const reason = 'Too many fds that the user sent are still waiting to be closed.';
       throw new VkmemError('TOO_MANY_FILES', reason, { whose: 'user' });
     }
-    return pidfd && new ClientProcess(pid, pidfd, this.#with.fds.lease(tenant, 1));
+    return pidfd && new ClientProcess(identity, pidfd, this.#with.fds.lease(identity.tenant, 1));
   }
 }

@@ -21,12 +21,14 @@ export function requireOfferable(allocation: Allocation): void {
   }
   if (lock.mode !== 'SHARED') {
     const reason = `The sharing is ${lock.mode}, but every virtual machine can write: it must be SHARED.`;
-    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' });
+    const next = 'Offer an allocation that was made with the sharing SHARED.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' }, undefined, next);
   }
   if (allocation.onHugePages) {
     const reason =
       'The memory is on huge pages, which any writer can remove from the mappings of other processes.';
-    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' });
+    const next = 'Offer an allocation that was made without the hint huge_page_bytes.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation' }, undefined, next);
   }
   publication?.requireGrantable('MAPPABLE', 'rw');
 }

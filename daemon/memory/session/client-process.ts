@@ -4,6 +4,7 @@
  * as one of the daemon's fds, however long its connection has been closed.
  */
 import { ExitWatch, hasExited, type OwnedFd, openPidfd } from '@vkmemd/proto';
+import type { Identity } from '../../policy/identity.js';
 
 export class ClientProcess {
   /**
@@ -18,16 +19,17 @@ export class ClientProcess {
   #exited = false;
 
   /**
+   * @param process its pid, and its user.
    * @param pidfd from the kernel, for the connection; ownership is taken.
    * @param lease the lease of the pidfd; disposed once it is closed.
    * @throws KernelError, with the pidfd closed and the lease disposed.
    */
-  constructor(pid: number, pidfd: OwnedFd, lease: Disposable) {
+  constructor({ pid, uid }: Pick<Identity, 'pid' | 'uid'>, pidfd: OwnedFd, lease: Disposable) {
     this.pid = pid;
     this.#lease = lease;
     this.#pidfd = pidfd;
     try {
-      this.#watch = new ExitWatch(pidfd, () => this.#exit());
+      this.#watch = new ExitWatch(pidfd, uid, () => this.#exit());
     } catch (failure) {
       lease[Symbol.dispose]();
       throw failure;

@@ -80,7 +80,7 @@ async function timed<T>(request: Request, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-const unavailable = (): void => say({ unavailable: now() });
+const unavailable = (why: string): void => say({ unavailable: now(), why });
 
 /** A call that only reads, repeated while there is no front. */
 async function byGrpc<T>(work: () => Promise<T>): Promise<T> {
@@ -89,7 +89,7 @@ async function byGrpc<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (failure) {
       if (!(failure instanceof VkmemError) || failure.code !== 'UNAVAILABLE' || now() > end) throw failure;
-      unavailable();
+      unavailable(failure.message);
     }
   }
 }
