@@ -1,7 +1,8 @@
 /**
  * The bytes that the front holds for gRPC's callers: requests that have not arrived whole, and answers that have not
- * been taken. There is one account of both, by tenant and in all; a call beyond it is refused, before its answer is
- * written or as its request grows. What stays in the account for too long is dropped with its call.
+ * been taken. There is one account of both, by tenant and in all; a call beyond its tenant's part is refused, before
+ * its answer is written or as its request grows. If the account is full, the oldest calls of the tenant that holds most
+ * are dropped for one that holds less. What stays in the account for too long is dropped with its call.
  *
  * gRPC buffers a request until its last byte, and an answer until HTTP/2's windows have let it pass; it reports neither.
  * So each call's stream is observed, below gRPC.
@@ -14,11 +15,10 @@ import {
   ServerListenerBuilder,
 } from '@grpc/grpc-js';
 import { statusOf, VkmemError } from '@vkmemd/proto';
-import { type Sharer, Shares } from '../limits/shares.js';
 import { grpcFault } from './grpc-faults.js';
 
-/** Bytes of all tenants; one tenant has three quarters at most. */
-const MAX_BYTES = 48 << 20;
+/** The maximum of all tenants, and of one, in bytes. */
+const [MAX_BYTES, MAX_OF_TENANT] = [48 << 20, 36 << 20];
 /** What a call costs until its request is whole, besides its metadata and message. */
 const CALL_BYTES = 8 * 1024;
 /** For a request to arrive, and for an answer to be taken, in milliseconds; and how often that is checked. */
@@ -31,10 +31,70 @@ interface BaseCall extends Pick<ServerInterceptingCall, 'getPeer' | 'sendStatus'
   sendMessage(message: unknown, sent: () => void): void;
 }
 
+/** A tenant with calls. */
+class Holder {
+  readonly key: string;
+  /** Oldest first. */
+  readonly calls = new Set<HeldCall>();
+  bytes = 0;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
+/** The bytes that are held, by the tenant's key. */
+class Account {
+  readonly #holders = new Map<string, Holder>();
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  get calls(): HeldCall[] {
+    return [...this.#holders.values()].flatMap(({ calls }) => [...calls]);
+  }
+
+  /** @param key of the tenant that the call is of. */
+  enter(key: string, call: HeldCall): Holder {
+    const holder = this.#holders.get(key) ?? new Holder(key);
+    this.#holders.set(key, holder);
+    holder.calls.add(call);
+    return holder;
+  }
+
+  leave(holder: Holder, call: HeldCall): void {
+    holder.calls.delete(call);
+    if (holder.calls.size === 0 && this.#holders.get(holder.key) === holder) this.#holders.delete(holder.key);
+  }
+
+  change(holder: Holder, bytes: number): void {
+    holder.bytes += bytes;
+    this.#total += bytes;
+  }
+
+  /** Whether there is room for so many more, for which calls of a tenant that holds more are dropped. */
+  hasRoom(holder: Holder, bytes: number): boolean {
+    const own = holder.bytes + bytes;
+    if (own > MAX_OF_TENANT) return false;
+    while (this.#total + bytes > MAX_BYTES) {
+      let most = holder;
+      for (const other of this.#holders.values()) if (other.bytes > most.bytes) most = other;
+      if (most.bytes <= own) return false;
+      for (const call of most.calls) {
+        if (this.#total + bytes <= MAX_BYTES || most.bytes <= own) break;
+        if (call.bytes > 0) call.drop();
+      }
+    }
+    return true;
+  }
+}
+
 /** One call. */
 class HeldCall {
-  readonly #shares: Shares;
-  readonly #tenant: Sharer;
+  readonly #account: Account;
+  readonly #holder: Holder;
   readonly #call: BaseCall;
   /** Of its request, and of its answers. */
   #request = 0;
@@ -45,11 +105,15 @@ class HeldCall {
   #ended = false;
   #onTaken: (() => void) | undefined;
 
-  constructor(shares: Shares, tenant: Sharer, call: BaseCall) {
-    this.#shares = shares;
-    this.#tenant = tenant;
+  constructor(account: Account, tenant: string, call: BaseCall) {
+    this.#account = account;
     this.#call = call;
+    this.#holder = account.enter(tenant, this);
     this.#setRequest(CALL_BYTES + sizeOf(call.metadata));
+  }
+
+  get bytes(): number {
+    return this.#request + this.#answers;
   }
 
   /** A part of the request has arrived. */
@@ -57,7 +121,7 @@ class HeldCall {
     if (this.#refused) return;
     if (this.#request === 0) this.#since = performance.now();
     this.#setRequest(this.#request + bytes);
-    if (this.#shares.of(this.#tenant) > this.#shares.maxOf(this.#tenant))
+    if (!this.#account.hasRoom(this.#holder, 0))
       this.#refuse('sends more than the front may hold of requests that are not complete');
   }
 
@@ -68,8 +132,8 @@ class HeldCall {
 
   /** @returns false if the answer is not to be written: the call has been refused. */
   mayAnswer(bytes: number): boolean {
-    const most = this.#shares.maxOf(this.#tenant);
-    if (this.#shares.of(this.#tenant) + bytes <= most) return true;
+    if (this.#refused) return false;
+    if (this.#account.hasRoom(this.#holder, bytes)) return true;
     this.#refuse('leaves more answers unread than the front may hold');
     return false;
   }
@@ -79,7 +143,7 @@ class HeldCall {
     if (this.#ended) return;
     const { writableLength } = this.#call.stream;
     if (this.#answers === 0 || writableLength < this.#answers) this.#since = performance.now();
-    this.#shares.change(this.#tenant, writableLength - this.#answers);
+    this.#account.change(this.#holder, writableLength - this.#answers);
     this.#answers = writableLength;
     if (writableLength === 0) this.#onTaken?.();
   }
@@ -90,27 +154,40 @@ class HeldCall {
     else this.#onTaken = next;
   }
 
-  /** Ends it, if it has been held for too long. @returns whether it is held. */
-  expire(now: number): boolean {
+  /** Ends it, if it has been held for too long. */
+  expire(now: number): void {
     const held = now - this.#since;
     if (this.#request > 0 && held > REQUEST_MS) {
       this.#refuse(`has not completed its request within ${REQUEST_MS / 1000} s`);
     } else if (this.#answers > 0 && held > ANSWER_MS) {
-      this.#call.stream.destroy();
+      this.#close();
     }
-    return this.#request + this.#answers > 0;
   }
 
-  /** The stream is closed. */
+  /** Drops it for a call of a tenant that holds less. */
+  drop(): void {
+    if (this.#answers > 0) this.#close();
+    else this.#refuse('holds most of what the front may hold');
+    this.end();
+  }
+
+  /** The stream is closed, or will be. */
   end(): void {
     this.#ended = true;
-    this.#shares.change(this.#tenant, -this.#request - this.#answers);
+    this.#account.change(this.#holder, -this.bytes);
+    this.#account.leave(this.#holder, this);
     this.#request = 0;
     this.#answers = 0;
   }
 
+  #close(): void {
+    this.#refused = true;
+    this.#call.stream.destroy();
+  }
+
   #setRequest(bytes: number): void {
-    this.#shares.change(this.#tenant, bytes - this.#request);
+    if (this.#ended) return;
+    this.#account.change(this.#holder, bytes - this.#request);
     this.#request = bytes;
   }
 
@@ -119,16 +196,14 @@ class HeldCall {
     if (this.#refused) return;
     this.#refused = true;
     const { stream } = this.#call;
-    const reason = `Tenant ${this.#tenant.name} ${what}.`;
+    const reason = `Tenant ${this.#holder.key} ${what}.`;
     this.#call.sendStatus(grpcFault(statusOf(new VkmemError('UNAVAILABLE', reason, { whose: 'user' }))));
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
 }
 
 export class HeldBytes {
-  readonly #shares = new Shares(() => MAX_BYTES);
-  /** Those that hold something. */
-  readonly #held = new Set<HeldCall>();
+  readonly #account = new Account();
   readonly #tenantOf: (address: string) => string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -139,7 +214,7 @@ export class HeldBytes {
 
   /** The bytes of all tenants. */
   get size(): number {
-    return this.#shares.total;
+    return this.#account.total;
   }
 
   /** Observes a call. It gets gRPC's own call, so no interceptor before it may wrap that. */
@@ -147,14 +222,11 @@ export class HeldBytes {
     const call = intercepting as unknown as BaseCall;
     const { stream } = call;
     const key = this.#tenantOf(call.getPeer()) ?? '';
-    const held = new HeldCall(this.#shares, { key, name: key }, call);
-    this.#hold(held);
+    const held = new HeldCall(this.#account, key, call);
+    this.#timer ??= setInterval(() => this.#expire(), LOOK_MS).unref();
     stream.on('data', ({ length }: Buffer) => held.received(length));
     stream.once('end', () => held.passed());
-    stream.once('close', () => {
-      held.end();
-      this.#held.delete(held);
-    });
+    stream.once('close', () => held.end());
     const send = call.sendMessage.bind(call);
     call.sendMessage = (message, sent) => {
       if (!held.mayAnswer((message as Partial<Uint8Array>).length ?? 0)) return;
@@ -163,7 +235,6 @@ export class HeldBytes {
         sent();
       });
       held.look();
-      this.#hold(held);
     };
     if (!requestStream) return intercepting as ServerInterceptingCall;
     const listener = new ServerListenerBuilder().withOnReceiveMessage((message, next) => {
@@ -173,15 +244,11 @@ export class HeldBytes {
     return new ServerInterceptingCall(intercepting, { start: (next) => next(listener.build()) });
   };
 
-  #hold(held: HeldCall): void {
-    this.#held.add(held);
-    this.#timer ??= setInterval(() => this.#expire(), LOOK_MS).unref();
-  }
-
   #expire(): void {
     const now = performance.now();
-    for (const held of this.#held) if (!held.expire(now)) this.#held.delete(held);
-    if (this.#held.size > 0) return;
+    const { calls } = this.#account;
+    for (const call of calls) call.expire(now);
+    if (calls.length > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -90,6 +90,24 @@ t.test('the pages list devices, budget, allocations and sessions', async (t) => 
   await assertNoLeaks(t, runtimeDir);
 });
 
+t.test('no page contains a token or the secret of a ticket', async (t) => {
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
+  const wire = await HandoffWire.open(runtimeDir);
+  await wire.ask({ allocate: { sizeBytes: PAGE, kinds, name: 'frames' } });
+  const { message } = await wire.ask({ createTicket: { allocation: { name: 'frames' } } });
+  const secrets = [wire.welcome.sessionToken, message.createTicket?.secret ?? ''];
+  const api = ['allocations', 'budget', 'devices', 'sessions'].map((page) => `/api/v1/${page}`);
+  for (const path of ['/healthz', '/readyz', '/metrics', ...api]) {
+    const { status, text } = await get(runtimeDir, path);
+    t.equal(status, 200, path);
+    for (const secret of secrets)
+      t.notOk(secret === '' || text.includes(secret), `${path} contains no secret`);
+  }
+  await wire.ask({ free: { allocation: { name: 'frames' } } });
+  wire.close();
+  await assertNoLeaks(t, runtimeDir);
+});
+
 t.test('lists are returned in pages', async (t) => {
   const { runtimeDir } = await startDaemon(t, { policy: ANYBODY });
   const wires = await Promise.all(Array.from({ length: 7 }, () => HandoffWire.open(runtimeDir)));

@@ -50,7 +50,7 @@ t.test('a daemon that has fewer fds than its policy needs warns at its start', {
     needed: 40_960,
     msg: 'RLIMIT_NOFILE allows fewer sessions than the policy: set it (LimitNOFILE=) to 40960',
   });
-  const enough = { level: 30, sessions: Number, needed: undefined };
+  const enough = { level: 30, fds: Number, sessions: Number, allocations: Number, needed: undefined };
   t.match(await warned('[limits]\nsessions = 1\n'), enough, 'a policy that needs no more');
   t.match(await warned(), enough, 'a policy that does not set it');
 });

@@ -12,6 +12,7 @@ import { type Client, connect, type ImportOptions, type Memory } from '@vkmemd/c
 import { addSeals, createMemfd, mapFd, type OwnedFd, reopenMemfd, SEALS } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { assertCounts, startDaemon, temporaryFolder } from '../support/daemon.js';
+import { FakeLayer } from '../support/fake-layer.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
 const SIZE = 65_536n;
@@ -37,9 +38,17 @@ async function hasOnly(t: Test, pid: number, fds: readonly string[], what: strin
   t.same(fdsOf(pid), fds, what);
 }
 
+interface StartOptions {
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** A daemon that lets this user import, and a client of it. */
-async function start(t: Test, ...args: string[]) {
-  const daemon = await startDaemon(t, { args: ['--allow-import', String(uid), ...args] });
+async function start(t: Test, { args = [], env }: StartOptions = {}) {
+  const daemon = await startDaemon(t, {
+    args: ['--allow-import', String(uid), ...args],
+    ...(env && { env }),
+  });
   const client = await connect({ runtimeDir: daemon.runtimeDir });
   t.teardown(() => client.close());
   // By the control socket: its connection has an fd in the daemon from now on.
@@ -167,7 +176,8 @@ t.test('an OPAQUE_FD can be imported only with its size, type and UUIDs', async 
 });
 
 t.test('an fd that does not match its description is rejected before a driver call', async (t) => {
-  const { client, pid, runtimeDir } = await start(t);
+  const layer = new FakeLayer(t);
+  const { client, pid, runtimeDir } = await start(t, { env: layer.environment });
   const before = fdsOf(pid);
   const file = openSync(join(temporaryFolder(t), 'file'), 'w+');
   // The kernel's files of a tmpfs are like memfds that may have no seals.
@@ -193,8 +203,10 @@ t.test('an fd that does not match its description is rejected before a driver ca
     ['an invalid memory type', good.dup().take(), { memoryTypeIndex: 30 }, 'INVALID_ARGUMENT', /30/],
   ];
   for (const [what, fd, more, code, message] of cases) {
+    const calls = layer.calls().length;
     const refused = client.importMemory({ fd, source: 'MEMFD', ...more });
     await t.rejects(refused, { code, message }, what);
+    t.equal(layer.calls().length, calls, `${what}: the driver was not called`);
     closeSync(fd);
   }
   good.close();

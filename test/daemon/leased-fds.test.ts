@@ -100,7 +100,7 @@ t.test('what leases how many fds', async (t) => {
   await assertNoLeaks(t, runtimeDir);
 });
 
-t.test('Publish is refused while three fds are not free', async (t) => {
+t.test('what is refused while few fds are free', async (t) => {
   process.env.VK_DRIVER_FILES ??= driverUnderTest();
   const device = await Device.open();
   const core = coreOn(device, { policy: policyOf([LET_IN]), faults: [] });
@@ -119,6 +119,10 @@ t.test('Publish is refused while three fds are not free', async (t) => {
       leases.push(core.fds.lease(tenantOfUid(uid), 1));
   };
   fill();
+  const { liveMemories } = device;
+  const one = decode('AllocateRequest', encode('AllocateRequest', { sizeBytes: 4096n, kinds }));
+  await t.rejects(async () => handlers.Allocate(caller, one, []), { code: 'TOO_MANY_FILES' });
+  t.equal(device.liveMemories, liveMemories, 'an allocation is refused before the driver is called');
   for (let free = 0; free < 3; free += 1) {
     await t.rejects(publish(), { code: 'TOO_MANY_FILES' }, `${free} fds are free`);
     leases.pop()?.[Symbol.dispose]();

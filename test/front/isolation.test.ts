@@ -149,3 +149,20 @@ t.test(
     await assertNoLeaks(t, daemon.runtimeDir);
   },
 );
+
+t.test(
+  'the supervisor is not dumpable',
+  {
+    skip: noOtherUser ?? false,
+  },
+  async (t) => {
+    const user = { uid: OTHER_UID, gid: OTHER_UID };
+    const { pid, runtimeDir } = await startDaemon(t, { user, args: ['--supervisor'] });
+    t.match(procFile(pid, 'cmdline'), /--supervisor/);
+    t.match(procFile(pid, 'status'), new RegExp(`^Uid:\\t${OTHER_UID}\\t`, 'm'));
+    for (const name of ['mem', 'environ', 'fd', 'maps']) {
+      t.equal(statSync(`/proc/${pid}/${name}`).uid, 0, name);
+    }
+    await assertNoLeaks(t, runtimeDir);
+  },
+);

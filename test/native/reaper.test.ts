@@ -11,13 +11,18 @@ import {
   Listener,
   openSeqpacket,
   pendingCloses,
+  setMaxPendingCloses,
 } from '@vkmemd/proto';
 import t from 'tap';
+import { FdBudget } from 'vkmemd/dist/limits/fd-budget.js';
 import { temporaryFolder } from '../support/daemon.js';
 import { HostileClient } from '../support/hostile-fds.js';
 import { openFds, sameFds, until } from './open-fds.js';
 
 const COUNT = 40;
+/** How many wait to be closed while no connection is accepted. */
+const [MAX_PENDING, DEFAULT_MAX_PENDING] = [20, 64];
+const fds = new FdBudget({ max: 4096, open: 20 }, 32);
 /** Far below the ten minutes for which each lingers. */
 const MAX_MS = 20_000;
 
@@ -41,17 +46,26 @@ for (const how of ['without closers', 'with closers']) {
           accepted += 1;
           new Connection(fd, { message: () => {}, close }, { untrusted: true }).close();
         },
-        error: t.error,
+        // It has not accepted for a while.
+        error: (failure) => void (how === 'without closers' ? t.match(failure, /EBUSY/) : t.error(failure)),
       },
     );
     listener.pause();
+    const { capacity } = fds;
+    if (how === 'without closers') setMaxPendingCloses(MAX_PENDING);
     const datagrams = [Buffer.from(encode('ClientMessage', { sequence: 1n, fdCount: 1, import: {} }))];
     const lingering = { file: 'lingering', datagrams, leave: true, count: COUNT } as const;
     const client = await HostileClient.start(t, folder, lingering);
     if (typeof client === 'string') throw new Error(client);
     t.equal(await client.sendNow(), 'sent');
     listener.resume();
+    if (how === 'without closers') {
+      await until(() => pendingCloses() >= MAX_PENDING, MAX_MS);
+      t.ok(accepted < COUNT, `${accepted} are accepted while ${MAX_PENDING} wait to be closed`);
+      t.ok(fds.capacity <= capacity - MAX_PENDING, 'they reduce what can be leased');
+    }
     await until(() => accepted === COUNT && closed === COUNT, MAX_MS);
+    setMaxPendingCloses(DEFAULT_MAX_PENDING);
     await until(() => pendingCloses() === 0, MAX_MS);
     t.pass('all are closed');
     // Of a user that has none left.

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectControl } from '@vkmemd/client';
-import { VkmemError } from '@vkmemd/proto';
+import { mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { Authority } from 'vkmemd/dist/memory/authority.js';
 import { Reload } from 'vkmemd/dist/memory/reload.js';
@@ -81,6 +81,51 @@ t.test('SIGHUP reloads the policy; an invalid one leaves the old one in force', 
     /^RELOADING=1\n/,
     /^READY=1\nSTATUS=\d+ allocations?, .*; device /,
   ]);
+});
+
+t.test('a passed fd and its mapping stay after Release, a revoked ticket and a reload', async (t) => {
+  const daemon = await startDaemon(t);
+  const wire = await HandoffWire.open(daemon.runtimeDir);
+  const allocation = { name: 'memory' };
+  const made = await wire.ask({ allocate: { ...small, ...allocation, grantKinds: kinds } });
+  const { message } = await wire.ask({ createTicket: { allocation, uses: 2 } });
+  const { secret = '', ticket } = message.createTicket ?? {};
+  const claimed = await wire.ask({ claim: { ticket: secret } });
+  const passed = [...made.fds, ...claimed.fds];
+  t.equal(passed.length, 2);
+  const map = (fd: OwnedFd) => new Uint8Array(mapFd(fd, { offset: 0n, length: 4096, access: 'ro' }).buffer);
+  const mapped = passed.map(map);
+  const writable = new Uint8Array(
+    mapFd(made.fds[0] as OwnedFd, { offset: 0n, length: 4096, access: 'rw' }).buffer,
+  );
+  let written = 0;
+  const assertPassed = (what: string) => {
+    written += 1;
+    writable[0] = written;
+    t.same(
+      [...mapped, ...passed.map(map)].map(([first]) => first),
+      Array(4).fill(written),
+      what,
+    );
+  };
+  assertPassed('before');
+  await wire.ask({ revokeTicket: { ticketId: ticket?.id ?? '' } });
+  await t.rejects(wire.ask({ claim: { ticket: secret } }), { code: 'TICKET_INVALID' });
+  assertPassed('a revoked ticket');
+  for (const answer of [made.message.allocate, claimed.message.claim]) {
+    await wire.ask({ release: { grantId: answer?.grants[0]?.id ?? 0n } });
+  }
+  assertPassed('Release');
+  writeFileSync(daemon.config, NO_KINDS);
+  process.kill(daemon.pid, 'SIGHUP');
+  await until(() => logged(daemon, IN_FORCE) === 1);
+  await t.rejects(wire.ask({ claim: { allocation, kinds } }), { code: 'NOT_PERMITTED' });
+  assertPassed('a reload');
+  const freed = await wire.ask({ free: { allocation } });
+  t.equal(freed.message.free?.freed, false, 'it is still held');
+  assertPassed('Free');
+  for (const fd of passed) fd.close();
+  wire.close();
 });
 
 t.test('the errors of a very large invalid file are logged within limits', async (t) => {

@@ -3,13 +3,13 @@
  *
  * A watcher gets the current state at once, and from then on each state that differs, at most 10 times a
  * second. It gets the latest state when it is ready for one. States in between are skipped, so nothing is
- * queued, however slow it is. A slow query delays the next one; two never run at the same time.
+ * queued, however slow it is. A slow query delays the next one; two never run at the same time. Very many
+ * watchers are woken in many turns of the event loop.
  *
  * Limits: a change is reported within one tick, and within two to a new watcher. A change that is reverted
- * within a tick is not reported. The number of watchers is small (MAX_WATCHERS per tenant), so the cost of
- * comparing states does not matter.
+ * within a tick is not reported.
  */
-import { EventEmitter, once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import { tooMany } from '../../limits/too-many.js';
@@ -24,11 +24,18 @@ export type BudgetReport = Decoded<'WatchBudgetResponse'>;
  */
 const TICK_MS = 101;
 const MAX_WATCHERS = 64;
+/** Watchers that are woken in one turn of the event loop. */
+const WOKEN = 32;
+
+/** A watcher that waits for the next tick. */
+interface Waiter {
+  tick(report: BudgetReport): void;
+  fail(failure: unknown): void;
+}
 
 export class BudgetWatch {
   readonly #look: () => Promise<BudgetReport>;
-  /** 'tick' when a query has succeeded, 'error' when it has failed. */
-  readonly #ticks = new EventEmitter().setMaxListeners(0);
+  readonly #waiters = new Set<Waiter>();
   /** The number of watchers, by the tenant's key. */
   readonly #watchers = new Map<string, number>();
   #looking: Promise<BudgetReport> | undefined;
@@ -100,21 +107,40 @@ export class BudgetWatch {
   }
 
   /** The result of the next tick. */
-  async #tick(signal: AbortSignal): Promise<BudgetReport> {
-    try {
-      const [report] = await once(this.#ticks, 'tick', { signal });
-      return report as BudgetReport;
-    } catch (failure) {
-      throw signal.aborted ? signal.reason : failure;
-    }
+  #tick(signal: AbortSignal): Promise<BudgetReport> {
+    return new Promise((resolve, reject) => {
+      const over = (): void => {
+        this.#waiters.delete(waiter);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        tick(report) {
+          signal.removeEventListener('abort', over);
+          resolve(report);
+        },
+        fail(failure) {
+          signal.removeEventListener('abort', over);
+          reject(failure);
+        },
+      };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', over, { once: true });
+      if (signal.aborted) over();
+    });
   }
 
+  /** Never rejects. */
   async #emit(): Promise<void> {
     this.#timer = undefined;
-    const [event, last] = await this.#ask().then(
-      (report) => ['tick', report],
-      (failure) => ['error', failure],
+    const wake = await this.#ask().then(
+      (report) => (waiter: Waiter) => waiter.tick(report),
+      (failure: unknown) => (waiter: Waiter) => waiter.fail(failure),
     );
-    if (this.#ticks.listenerCount(event) > 0) this.#ticks.emit(event, last);
+    const waiting = [...this.#waiters];
+    this.#waiters.clear();
+    for (let at = 0; at < waiting.length; at += WOKEN) {
+      if (at > 0) await setImmediate();
+      for (const waiter of waiting.slice(at, at + WOKEN)) wake(waiter);
+    }
   }
 }

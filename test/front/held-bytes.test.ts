@@ -1,0 +1,108 @@
+/** The account of bytes that the front holds: its limits, and whose calls are dropped when it is full. */
+import { EventEmitter } from 'node:events';
+import { Metadata, type ServerInterceptingCall, type ServerMethodDefinition } from '@grpc/grpc-js';
+import t from 'tap';
+import { HeldBytes } from 'vkmemd/dist/front/held-bytes.js';
+
+const MIB = 1 << 20;
+const [MAX, MAX_OF_TENANT] = [48 * MIB, 36 * MIB];
+const PART = 256 * 1024;
+
+/** A call of gRPC whose request arrives in parts, and whose answers stay in its stream. */
+class PlayedCall {
+  readonly stream = Object.assign(new EventEmitter(), {
+    writableLength: 0,
+    destroy: () => this.#end('destroyed'),
+    close: () => this.#end('closed'),
+  });
+  readonly metadata = new Metadata();
+  readonly #tenant: string;
+  /** How it ended. */
+  ended: string | undefined;
+  status: string | undefined;
+
+  constructor(held: HeldBytes, tenant: string) {
+    this.#tenant = tenant;
+    const unary = { requestStream: false } as ServerMethodDefinition<unknown, unknown>;
+    held.interceptor(unary, this as unknown as ServerInterceptingCall);
+  }
+
+  getPeer(): string {
+    return this.#tenant;
+  }
+
+  sendStatus({ details }: { readonly details: string }): void {
+    this.status = details;
+  }
+
+  sendMessage(message: Buffer, sent: () => void): void {
+    this.stream.writableLength += message.length;
+    sent();
+  }
+
+  /** A part of its request arrives. */
+  send(bytes: number): void {
+    this.stream.emit('data', { length: bytes });
+  }
+
+  /** Its request is whole, and answered. */
+  answer(bytes: number): void {
+    this.stream.emit('end');
+    this.sendMessage({ length: bytes } as Buffer, () => {});
+  }
+
+  #end(how: string): void {
+    if (this.ended !== undefined) return;
+    this.ended = how;
+    this.stream.emit('close');
+  }
+}
+
+/** Calls of one tenant that send requests, or leave answers, until so much is held for it or a call was refused. */
+function hold(held: HeldBytes, tenant: string, bytes: number, what: 'send' | 'answer'): PlayedCall[] {
+  const calls: PlayedCall[] = [];
+  for (let sum = 0; sum < bytes && !calls.at(-1)?.ended; sum += PART) {
+    const call = new PlayedCall(held, tenant);
+    call[what](PART);
+    calls.push(call);
+  }
+  return calls;
+}
+
+const ending = (calls: readonly PlayedCall[]) => calls.filter(({ ended }) => ended !== undefined);
+const end = (calls: readonly PlayedCall[]) => {
+  for (const { stream } of calls) stream.destroy();
+};
+
+for (const what of ['send', 'answer'] as const) {
+  t.test(`one tenant has a part only (${what})`, async (t) => {
+    const held = new HeldBytes((address) => address);
+    const calls = hold(held, 'one', MAX, what);
+    const [last] = ending(calls);
+    t.match(last?.status, what === 'send' ? /sends more than/ : /leaves more answers unread/);
+    t.ok(held.size <= MAX_OF_TENANT && held.size > MAX_OF_TENANT - 2 * PART, `${held.size} bytes`);
+    end(calls);
+    t.equal(held.size, 0);
+  });
+
+  t.test(`a tenant is served although others hold all (${what})`, async (t) => {
+    const held = new HeldBytes((address) => address);
+    const watch = new PlayedCall(held, 'a');
+    watch.stream.emit('end'); // A stream that holds nothing.
+    const others = ['a', 'b', 'c', 'd', 'e', 'f'].map((tenant) => hold(held, tenant, MAX, what));
+    t.ok(held.size > MAX - MIB, 'it is full');
+    const [most] = others as [PlayedCall[]];
+    const ended = others.map((calls) => ending(calls).length);
+    const small = new PlayedCall(held, 'small');
+    small.send(PART);
+    small.answer(PART);
+    t.equal(small.ended, undefined, 'it is served');
+    t.ok(held.size <= MAX, `${held.size} bytes`);
+    const dropped = others.map((calls, at) => ending(calls).length - (ended[at] ?? 0));
+    t.ok(dropped.reduce((sum, count) => sum + count) <= 3, `dropped of each: ${dropped}`);
+    t.ok(most[0]?.ended, 'the oldest of the one that held most are dropped');
+    t.equal(watch.ended, undefined, 'what holds nothing stays');
+    end([...others.flat(), small, watch]);
+    t.equal(held.size, 0);
+  });
+}

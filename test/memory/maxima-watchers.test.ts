@@ -1,0 +1,52 @@
+/** The cost of a change of the budget for the watchers of very many tenants, each of which has as many as it may. */
+import '../support/without-hooks.js';
+
+import { setMaxListeners } from 'node:events';
+import t from 'tap';
+import { type BudgetReport, BudgetWatch } from 'vkmemd/dist/memory/watch/watch.js';
+import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
+import { costOf, linear } from '../support/cost.js';
+
+/** A quarter of the watchers, and how many a tenant may have. */
+const [WATCHERS, OF_TENANT] = [1280, 64];
+const heap = {
+  ...{ heapIndex: 0, sizeBytes: 1n, liveBytes: 0n, drainingBytes: 0n, pendingBytes: 0n, reservedBytes: 0n },
+  ...{ availableBytes: 1n, usageBytes: 0n, budgetBytes: 1n, pressure: 'PRESSURE_NORMAL' },
+};
+
+t.setTimeout(120_000);
+
+t.test('all watchers of very many tenants receive a change', async (t) => {
+  let sessions = 0;
+  const report = () =>
+    ({
+      heaps: [heap, { ...heap, heapIndex: 1 }],
+      counts: { sessions, allocations: 0, drainingAllocations: 0, grants: 0, fds: 0, deviceMemories: 0 },
+      pressure: 'PRESSURE_NORMAL',
+    }) as unknown as BudgetReport;
+  const watch = new BudgetWatch(async () => report());
+  await linear(t, WATCHERS, async (count) => {
+    const end = new AbortController();
+    setMaxListeners(0, end.signal);
+    const watchers = Array.from({ length: count }, (_, at) => {
+      const uid = Math.floor(at / OF_TENANT);
+      const identity = makeIdentity({ uid, gid: uid, pid: 1, groups: [] });
+      return watch.follow({ identity, session: undefined, gone: () => false }, end.signal);
+    });
+    await Promise.all(watchers.map((watcher) => watcher.next()));
+    t.equal(watch.size, count);
+    const changed = watchers.map((watcher) => watcher.next());
+    sessions += 1;
+    const cost = await costOf(async () => {
+      const states = await Promise.all(changed);
+      for (const { value } of states)
+        if (value.counts?.sessions !== sessions) throw new Error('an old state');
+    });
+    const ended = Promise.allSettled(watchers.map((watcher) => watcher.next()));
+    end.abort(new Error('over'));
+    await ended;
+    t.equal(watch.size, 0);
+    t.notOk(watch.ticking);
+    return cost;
+  });
+});
