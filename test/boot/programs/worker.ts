@@ -15,7 +15,7 @@ import type { Order, Report } from '../crew.js';
 import { ORDERS } from '../places.js';
 import { randomOf } from '../random.js';
 import { blocksOf, wordsOf, wrongWordsOfOther } from './pattern.js';
-import { Written } from './written.js';
+import { Written, type WrittenOptions } from './written.js';
 
 const OWN_BYTES = 1 << 18;
 const TEMPORARY_BYTES = 1 << 16;
@@ -57,7 +57,7 @@ class Worker {
     const worker = new Worker(client);
     for (const name of [nameOf(number), '']) {
       const options = { name, bytes: OWN_BYTES, writer: number, tag: NAMED_TAG };
-      worker.#own.push(await worker.#persistently(() => Written.allocate(client, options)));
+      worker.#own.push(await worker.#allocate(options));
     }
     return worker;
   }
@@ -167,11 +167,26 @@ class Worker {
     }
     const name = random() < 0.5 ? temporaryOf(number, slot) : '';
     const options = { name, bytes: TEMPORARY_BYTES, writer: number, tag: slot };
-    this.#temporary[slot] = await this.#persistently(() => Written.allocate(this.#client, options));
+    this.#temporary[slot] = await this.#allocate(options);
   }
 
-  /** Repeats a request until it is answered, where it may be repeated. */
-  async #persistently<T>(ask: () => Promise<T>): Promise<T> {
+  #allocate(options: WrittenOptions): Promise<Written> {
+    const allocate = () => Written.allocate(this.#client, options);
+    return this.#persistently(allocate, () => this.#freeUnknown(options.name));
+  }
+
+  /** Frees what an allocate made whose answer was lost at two deaths of the daemon: it is not sent a third time. */
+  async #freeUnknown(name: string): Promise<void> {
+    const { id: session } = this.#client.session;
+    const known = new Set([...this.#own, ...this.#temporary].map((written) => written?.memory.id));
+    for (const { id, name: found, ownerSessionId, state } of await this.#client.list()) {
+      const same = name === '' ? ownerSessionId === session : found === name;
+      if (same && state === 'ALLOCATION_STATE_LIVE' && !known.has(id)) await this.#client.free({ id });
+    }
+  }
+
+  /** Repeats a request until it is answered, where it may be repeated. @param before runs before it is repeated. */
+  async #persistently<T>(ask: () => Promise<T>, before?: () => Promise<void>): Promise<T> {
     for (;;) {
       try {
         const answer = await ask();
@@ -182,6 +197,7 @@ class Worker {
       } catch (failure) {
         const second = failure instanceof VkmemError && failure.code === 'UNAVAILABLE';
         if (!second || failure.metadata.retryable !== 'true') throw failure;
+        if (before) await this.#persistently(before);
       }
     }
   }
