@@ -20,7 +20,7 @@ const [WARM_REQUESTS, WARM_LISTS] = [4000, 100];
 const [LISTED, NAME_BYTES] = [400, 100];
 const MIB = 1 << 20;
 /** What the core may grow by, and the limit of the front's memory by default. */
-const [MAX_GROWTH, FRONT_MEMORY] = [64 * MIB, 256 * MIB];
+const [MAX_GROWTH, FRONT_MEMORY] = [48 * MIB, 256 * MIB];
 const kinds = ['KIND_MAPPABLE'] as const;
 const method = (service: string, name: string) => serviceDefinition(service as 'MemoryService')[name]?.path;
 
