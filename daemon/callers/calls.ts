@@ -42,7 +42,7 @@ type Call = Decoded<'Call'>;
 /** Calls of one connection at a time, as gRPC's server in the front permits (SETTINGS_MAX_CONCURRENT_STREAMS). */
 const MAX_OF_CALLER = 64;
 /** Calls that begin in one turn of the event loop, of all tenants. */
-const CALLS_PER_TURN = 8;
+export const CALLS_PER_TURN = 8;
 /** Calls that wait for their turn: at the first number the link is not read, from the second it is again. */
 const WAITING = { pause: 64, resume: 16 };
 /** Maximum bytes of the answers of all calls that wait for credit; the front takes answers at once. */

@@ -18,11 +18,11 @@ import { statusOf, VkmemError } from '@vkmemd/proto';
 import { grpcFault } from './grpc-faults.js';
 
 /** The maximum of all tenants, and of one, in bytes. */
-const [MAX_BYTES, MAX_OF_TENANT] = [48 << 20, 36 << 20];
+export const [MAX_BYTES, MAX_OF_TENANT] = [48 << 20, 36 << 20];
 /** What a call costs until its request is whole, besides its metadata and message. */
 const CALL_BYTES = 8 * 1024;
 /** For a request to arrive, and for an answer to be taken, in milliseconds; and how often that is checked. */
-const [REQUEST_MS, ANSWER_MS, LOOK_MS] = [10_000, 30_000, 1000];
+export const [REQUEST_MS, ANSWER_MS, LOOK_MS] = [10_000, 30_000, 1000];
 
 /** gRPC's own call, below all interceptors. */
 interface BaseCall extends Pick<ServerInterceptingCall, 'getPeer' | 'sendStatus'> {

@@ -22,7 +22,7 @@ import type { Limits } from '../policy/limits.js';
 import type { Tenant } from '../policy/tenant.js';
 
 /** Requests of one tenant that begin in one turn of the event loop, over all its connections. */
-const REQUESTS_PER_TICK = 8;
+export const REQUESTS_PER_TICK = 8;
 /** Places of a tenant that may have no session. */
 const MIN_PLACES = 8;
 

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { LinkedQueue } from './linked-queue.js';
 import type { Sharer } from './shares.js';
 
-const SLICE_MS = 5;
+export const SLICE_MS = 5;
 const BETWEEN_LOOKS = 16;
 
 /** Does one part of some work, until `over()`. @returns whether all of it is done. */

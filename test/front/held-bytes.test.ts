@@ -2,10 +2,9 @@
 import { EventEmitter } from 'node:events';
 import { Metadata, type ServerInterceptingCall, type ServerMethodDefinition } from '@grpc/grpc-js';
 import t from 'tap';
-import { HeldBytes } from 'vkmemd/dist/front/held-bytes.js';
+import { HeldBytes, MAX_BYTES as MAX, MAX_OF_TENANT } from 'vkmemd/dist/front/held-bytes.js';
 
 const MIB = 1 << 20;
-const [MAX, MAX_OF_TENANT] = [48 * MIB, 36 * MIB];
 const PART = 256 * 1024;
 
 /** A call of gRPC whose request arrives in parts, and whose answers stay in its stream. */

@@ -19,7 +19,7 @@ import type { OrphanedLocks } from './orphaned-locks.js';
 /** Must be less than the maximum of requests under way on a connection. */
 const MAX_OF_SESSION = 16;
 /** Ended waits that are answered in one turn of the event loop: about 2 ms. */
-const ENDS_PER_TURN = 32;
+export const ENDS_PER_TURN = 32;
 
 type Refuse = (fault: VkmemError) => void;
 

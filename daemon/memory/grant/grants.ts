@@ -27,7 +27,7 @@ import type { GrantRecord } from './record.js';
  * Maximum number of grants of all tenants together. A grant costs the daemon less than 500 bytes until it is
  * released.
  */
-const MAX_GRANTS = 1 << 18;
+export const MAX_GRANTS = 1 << 18;
 
 /** The grants of one answer. The receiver owns the fds, which are in the order of the grants. */
 export interface Issued {
