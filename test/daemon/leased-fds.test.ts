@@ -100,6 +100,18 @@ t.test('what leases how many fds', async (t) => {
   await assertNoLeaks(t, runtimeDir);
 });
 
+t.test('a connection of a user that may import leases one more', async (t) => {
+  const args = ['--allow-import', String(process.getuid?.())];
+  const { runtimeDir } = await startDaemon(t, { policy: ANYBODY, args });
+  const leased = async () => (await scrape(runtimeDir))('vkmemd_fds_leased');
+  const before = await leased();
+  const wire = await HandoffWire.open(runtimeDir);
+  await until('three more are leased', async () => (await leased()) === before + 3 || undefined);
+  wire.close();
+  await until('they are free again', async () => (await leased()) === before || undefined);
+  await assertNoLeaks(t, runtimeDir);
+});
+
 t.test('what is refused while few fds are free', async (t) => {
   process.env.VK_DRIVER_FILES ??= driverUnderTest();
   const device = await Device.open();

@@ -62,19 +62,20 @@ t.test(
 );
 
 t.test(
-  'the number of connections without a session is limited',
+  'the number of connections with and without a session is limited',
   { skip: noOtherUser ?? false },
   async (t) => {
     const policy = `[limits]\nhandshake_ms = 60000\n[[rule]]\nuid = 0\nmax_sessions = 3\n${ANYBODY}`;
     const { runtimeDir } = await startDaemon(t, { policy });
-    const silent = Array.from({ length: 14 }, () => new HandoffWire(runtimeDir));
+    const greeted = await Promise.all(Array.from({ length: 3 }, () => HandoffWire.open(runtimeDir)));
+    const silent = Array.from({ length: 11 }, () => new HandoffWire(runtimeDir));
     const over = new HandoffWire(runtimeDir);
     const [last] = await over.closed;
     const reported = last?.message.error && errorOf(last.message.error);
     t.match(reported, { code: 'TOO_MANY_SESSIONS', metadata: { limit: '14', whose: 'user' } });
     openToOthers(runtimeDir);
     t.equal(await asOtherUser('attempt.js', [runtimeDir]), 'served', 'another user is not affected');
-    for (const wire of silent) wire.close();
+    for (const wire of [...greeted, ...silent]) wire.close();
     const retained: HandoffWire[] = [];
     const tells = async () => attempt(runtimeDir, retained);
     for (let served = false; !served; ) served = (await tells()) === 'served';
