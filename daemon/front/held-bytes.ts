@@ -133,6 +133,8 @@ class HeldCall {
   /** @returns false if the answer is not to be written: the call has been refused. */
   mayAnswer(bytes: number): boolean {
     if (this.#refused) return false;
+    // Nothing of it is held, and no other call is dropped for it.
+    if (this.#ended) return true;
     if (this.#account.hasRoom(this.#holder, bytes)) return true;
     this.#refuse('leaves more answers unread than the front may hold');
     return false;

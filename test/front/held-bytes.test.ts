@@ -73,6 +73,21 @@ const end = (calls: readonly PlayedCall[]) => {
   for (const { stream } of calls) stream.destroy();
 };
 
+t.test('no call is dropped for the answer of one that has ended', async (t) => {
+  const held = new HeldBytes((address) => address);
+  const others = ['a', 'b'].map((tenant) => hold(held, tenant, MAX, 'send'));
+  const before = others.map((calls) => ending(calls).length);
+  const gone = new PlayedCall(held, 'gone');
+  gone.stream.destroy();
+  gone.answer(MIB);
+  t.same(
+    others.map((calls) => ending(calls).length),
+    before,
+  );
+  end(others.flat());
+  t.equal(held.size, 0);
+});
+
 for (const what of ['send', 'answer'] as const) {
   t.test(`one tenant has a part only (${what})`, async (t) => {
     const held = new HeldBytes((address) => address);

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectControl } from '@vkmemd/client';
-import { mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { type Mapping, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import { Authority } from 'vkmemd/dist/memory/authority.js';
 import { Reload } from 'vkmemd/dist/memory/reload.js';
@@ -16,6 +16,7 @@ import { asUser } from '../support/as-user.js';
 import { ControlWire } from '../support/control-wire.js';
 import {
   ANYBODY,
+  assertNoLeaks,
   daemonProgram,
   plainEnvironment,
   startDaemon,
@@ -93,17 +94,20 @@ t.test('a passed fd and its mapping stay after Release, a revoked ticket and a r
   const claimed = await wire.ask({ claim: { ticket: secret } });
   const passed = [...made.fds, ...claimed.fds];
   t.equal(passed.length, 2);
-  const map = (fd: OwnedFd) => new Uint8Array(mapFd(fd, { offset: 0n, length: 4096, access: 'ro' }).buffer);
-  const mapped = passed.map(map);
-  const writable = new Uint8Array(
-    mapFd(made.fds[0] as OwnedFd, { offset: 0n, length: 4096, access: 'rw' }).buffer,
-  );
+  const mappings: Mapping[] = [];
+  const map = (fd: OwnedFd, access: 'ro' | 'rw' = 'ro'): Uint8Array => {
+    const mapping = mapFd(fd, { offset: 0n, length: 4096, access });
+    mappings.push(mapping);
+    return new Uint8Array(mapping.buffer);
+  };
+  const mapped = passed.map((fd) => map(fd));
+  const writable = map(made.fds[0] as OwnedFd, 'rw');
   let written = 0;
   const assertPassed = (what: string) => {
     written += 1;
     writable[0] = written;
     t.same(
-      [...mapped, ...passed.map(map)].map(([first]) => first),
+      [...mapped, ...passed.map((fd) => map(fd))].map(([first]) => first),
       Array(4).fill(written),
       what,
     );
@@ -124,8 +128,10 @@ t.test('a passed fd and its mapping stay after Release, a revoked ticket and a r
   const freed = await wire.ask({ free: { allocation } });
   t.equal(freed.message.free?.freed, false, 'it is still held');
   assertPassed('Free');
+  for (const mapping of mappings) mapping.unmap();
   for (const fd of passed) fd.close();
   wire.close();
+  await assertNoLeaks(t, daemon.runtimeDir);
 });
 
 t.test('the errors of a very large invalid file are logged within limits', async (t) => {
