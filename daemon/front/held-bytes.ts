@@ -147,7 +147,11 @@ class HeldCall {
     if (this.#answers === 0 || writableLength < this.#answers) this.#since = performance.now();
     this.#account.change(this.#holder, writableLength - this.#answers);
     this.#answers = writableLength;
-    if (writableLength === 0) this.#onTaken?.();
+    if (writableLength > 0) return;
+    const next = this.#onTaken;
+    // Before it is called: it may set another one, and none is served twice.
+    this.#onTaken = undefined;
+    next?.();
   }
 
   /** Calls back once no answer is held: the next message of a stream of requests is served then. */

@@ -1,8 +1,21 @@
 /** The account of bytes that the front holds: its limits, and whose calls are dropped when it is full. */
-import { EventEmitter } from 'node:events';
-import { Metadata, type ServerInterceptingCall, type ServerMethodDefinition } from '@grpc/grpc-js';
+import { EventEmitter, once } from 'node:events';
+import { connect } from 'node:http2';
+import { connect as connectTo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  type handleBidiStreamingCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerInterceptingCall,
+  type ServerMethodDefinition,
+} from '@grpc/grpc-js';
 import t from 'tap';
 import { HeldBytes, MAX_BYTES as MAX, MAX_OF_TENANT } from 'vkmemd/dist/front/held-bytes.js';
+import { temporaryFolder } from '../support/daemon.js';
+import { sleep, until } from './support.js';
 
 const MIB = 1 << 20;
 const PART = 256 * 1024;
@@ -86,6 +99,56 @@ t.test('no call is dropped for the answer of one that has ended', async (t) => {
   );
   end(others.flat());
   t.equal(held.size, 0);
+});
+
+t.test('a message of a stream is served once the answer before it was taken', async (t) => {
+  const held = new HeldBytes(() => 'tenant');
+  const [MESSAGES, ANSWER] = [20, 8192];
+  const identity = (bytes: Buffer) => bytes;
+  const codec = {
+    requestSerialize: identity,
+    requestDeserialize: identity,
+    responseSerialize: identity,
+    responseDeserialize: identity,
+  };
+  const method = { path: '/test/Ask', requestStream: true, responseStream: true, ...codec };
+  let served = 0;
+  const ask: handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+    const answer = () => {
+      served += 1;
+      call.write(Buffer.alloc(ANSWER));
+    };
+    call.on('data', answer).on('end', () => call.end());
+  };
+  const server = new Server({ interceptors: [held.interceptor] });
+  server.addService({ ask: method }, { ask });
+  const address = join(temporaryFolder(t), 'socket');
+  const bind = promisify(server.bindAsync.bind(server));
+  await bind(`unix:${address}`, ServerCredentials.createInsecure());
+  const createConnection = () => connectTo(address);
+  const session = connect('http://test', { createConnection, settings: { initialWindowSize: 0 } });
+  const headers = {
+    ':method': 'POST',
+    ':path': method.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  };
+  const stream = session.request(headers);
+  for (let at = 0; at < MESSAGES; at += 1) stream.write(Buffer.from([0, 0, 0, 0, 1, at]));
+  await until('the first is served', () => served === 1);
+  await sleep(200);
+  t.equal(served, 1, 'the others wait');
+  session.settings({ initialWindowSize: ANSWER + 100 });
+  await until('one is served', () => served === 2);
+  await sleep(200);
+  t.equal(served, 2, 'one more, since one answer was taken');
+  session.settings({ initialWindowSize: 2 * MESSAGES * ANSWER });
+  stream.resume().end();
+  await once(stream, 'close');
+  t.equal(served, MESSAGES);
+  await until('nothing is held', () => held.size === 0);
+  session.destroy();
+  server.forceShutdown();
 });
 
 for (const what of ['send', 'answer'] as const) {
