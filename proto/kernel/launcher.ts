@@ -41,8 +41,10 @@ export const launcherPath = (): string =>
 /**
  * From now on, where a user's fds block the threads that close them, its sockets with unread fds are closed by
  * processes (`launcher --close`), which end when they are closed, or with this process.
+ * @param program what is started with `--close`, the sockets and, as its standard input, a socket: it writes a byte there
+ * once it has started, and ends at the end of that.
  * @throws Error as launcherPath().
  */
-export function closeInProcesses(): void {
-  native.setCloser(launcherPath());
+export function closeInProcesses(program = launcherPath()): void {
+  native.setCloser(program);
 }

@@ -1,8 +1,19 @@
 /** The kernel's queue of connections is full (EAGAIN): clients wait for a place in it, as long as for an answer. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ControlClient, connect } from '@vkmemd/client';
-import { type OwnedFd, openSeqpacket, openStream, VkmemError } from '@vkmemd/proto';
+import {
+  ADMIN_SOCKET,
+  CONTROL_SOCKET,
+  HANDOFF_SOCKET,
+  type OwnedFd,
+  openSeqpacket,
+  openStream,
+  VkmemError,
+} from '@vkmemd/proto';
 import t, { type Test } from 'tap';
-import { requireNothing } from '../support/daemon.js';
+import { assertNoLeaks, requireNothing, startDaemon } from '../support/daemon.js';
+import { until } from '../support/supervised-daemon.js';
 import { SocketManager } from '../systemd/socket-manager.js';
 
 /** Connects until the queue is full. */
@@ -20,6 +31,34 @@ function fill(t: Test, open: () => OwnedFd): OwnedFd[] {
     }
   }
 }
+
+t.test('the queue of each socket has net.core.somaxconn places', async (t) => {
+  const { pid, runtimeDir } = await startDaemon(t);
+  const places = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
+  process.kill(pid, 'SIGSTOP');
+  const sockets: [string, (path: string) => OwnedFd][] = [
+    [HANDOFF_SOCKET, openSeqpacket],
+    [CONTROL_SOCKET, openStream],
+    [ADMIN_SOCKET, openStream],
+  ];
+  for (const [name, open] of sockets) {
+    const waiting = fill(t, () => open(join(runtimeDir, name)));
+    // The kernel takes one more than it has places (net/unix/af_unix.c).
+    t.equal(waiting.length, places + 1, name);
+    for (const each of waiting) each.close();
+  }
+  process.kill(pid, 'SIGCONT');
+  await until('all are accepted', () => {
+    try {
+      for (const [name, open] of sockets) open(join(runtimeDir, name)).close();
+      return true;
+    } catch (failure) {
+      if (failure instanceof VkmemError && failure.metadata.errno === 'EAGAIN') return undefined;
+      throw failure;
+    }
+  });
+  await assertNoLeaks(t, runtimeDir);
+});
 
 t.test('a client waits for a place in the queue', async (t) => {
   t.setTimeout(120_000);

@@ -3,7 +3,7 @@
  * grant must state neither more nor less than holds.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { chmodSync, ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Client, connect, type Memory } from '@vkmemd/client';
@@ -162,4 +162,6 @@ t.test('ADVISORY: a handle that a driver exports', async (t) => {
   await using client = await connect({ runtimeDir });
   await using memory = await client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'], access: 'ro' });
   t.match(memory.grants, [{ access: 'ACCESS_READ_ONLY', readOnly: 'READ_ONLY_STRENGTH_ADVISORY' }]);
+  using fd = memory.fd('OPAQUE_FD');
+  for (const size of [1, 1 << 30]) t.throws(() => ftruncateSync(fd.fd, size), 'its size is fixed');
 });

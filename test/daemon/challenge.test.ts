@@ -15,6 +15,7 @@ import { execute, inheritingProgram } from '../cli/support.js';
 import { allocate, nothingLeft } from '../store/support.js';
 import { asUser } from '../support/as-user.js';
 import { controlGroup, MOVED } from '../support/control-group.js';
+import { ControlWire } from '../support/control-wire.js';
 import { ANYBODY, assertCounts, plainEnvironment, plainNode, root, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { refusing } from '../support/refuse-calls.js';
@@ -107,6 +108,45 @@ t.test('without an answer a session is served as before', { skip }, async (t) =>
   wire.close();
   await assertCounts(t, runtimeDir, {});
 });
+
+for (const how of ['as before Linux 6.5', 'with SO_PEERPIDFD']) {
+  t.test(`a session whose process ends while a child has its socket, ${how}`, { skip }, async (t) => {
+    const old = how.startsWith('as before');
+    const daemon = await (old ? start(t) : startDaemon(t));
+    const first = Buffer.from(encode('ClientMessage', { sequence: 1n, hello })).toString('hex');
+    const program = `
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+s.send(bytes.fromhex(sys.argv[2]))
+s.recv(65536)
+child = os.fork()
+if child:
+    print(child, flush=True)
+    sys.stdin.read()
+else:
+    os.close(1)
+    time.sleep(600)`;
+    const path = join(daemon.runtimeDir, HANDOFF_SOCKET);
+    const client = spawn('python3', ['-c', program, path, first], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [said] = (await once(client.stdout, 'data')) as [Buffer];
+    const child = Number(said);
+    const control = new ControlWire(daemon.runtimeDir);
+    const sessions = async () => (await control.budget()).counts.sessions;
+    t.equal(await sessions(), 1);
+    client.stdin.end();
+    await once(client, 'close');
+    if (old) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      t.equal(await sessions(), 1, 'it lasts while a copy of its socket is open');
+      process.kill(child, 'SIGKILL');
+    }
+    await until('the end of the session', async () => (await sessions()) === 0 || undefined);
+    if (!old) t.ok(process.kill(child, 'SIGKILL'), 'the copy is open');
+    control.close();
+    await assertCounts(t, daemon.runtimeDir, {});
+  });
+}
 
 t.test('a session that was inherited', { skip }, async (t) => {
   const { runtimeDir } = await start(t);

@@ -3,8 +3,10 @@
  * takes all that it can get is refused with an error, and other clients are not affected. No call of the
  * daemon fails for lack of fds.
  */
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorOf, type OwnedFd, PROTOCOL_VERSION } from '@vkmemd/proto';
+import { CONTROL_SOCKET, errorOf, type OwnedFd, PROTOCOL_VERSION } from '@vkmemd/proto';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
 import { assertCounts, assertNoLeaks } from '../support/daemon.js';
@@ -197,6 +199,38 @@ t.test('a client that allocates until it is refused leaves fds for others', { sk
   for (let left = 1; left > 0; await sleep(20)) left = (await control.budget()).counts.allocations;
   control.close();
   await assertCounts(t, runtimeDir, {});
+  t.strictSame(daemon.failures(), [], 'no call failed for lack of fds');
+});
+
+t.test('refused control connections that send nothing have a few fds', { skip }, async (t) => {
+  const limits = '[limits]\ncontrol_connections_per_user = 4\nhandshake_ms = 60000\n';
+  const daemon = await startWitnessed(t, `${limits}[[rule]]\nuid = 0\noperator = false\n`);
+  const worker = await HandoffWire.open(daemon.runtimeDir);
+  const before = daemon.open();
+  const sockets = Array.from({ length: 60 }, () => connect(join(daemon.runtimeDir, CONTROL_SOCKET)));
+  let [closed, answered] = [0, 0];
+  for (const socket of sockets) {
+    socket.on('error', () => {}).on('data', () => (answered += 1));
+    socket.once('close', () => (closed += 1));
+  }
+  // Four are admitted. The refused ones have a quarter of the reserve, which is a sixth of 64 fds.
+  const KEPT = 4 + 2;
+  while (closed < sockets.length - KEPT) await sleep(5);
+  await sleep(300);
+  t.equal(sockets.length - closed, KEPT, 'few are open, until they ask or their time is over');
+  t.ok(daemon.open() <= before + KEPT, `${daemon.open()} fds are open, ${before} before`);
+  t.ok(answered <= KEPT, 'the others were closed without an answer');
+  for (const socket of sockets) socket.destroy();
+  worker.close();
+  for (let served = false; !served; await sleep(50)) {
+    const control = new ControlWire(daemon.runtimeDir);
+    served = await control.budget().then(
+      () => true,
+      () => false,
+    );
+    control.close();
+  }
+  await assertNoLeaks(t, daemon.runtimeDir);
   t.strictSame(daemon.failures(), [], 'no call failed for lack of fds');
 });
 

@@ -5,8 +5,9 @@
 import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { get } from 'node:http';
 import { join, relative } from 'node:path';
-import { ADMIN_SOCKET } from '@vkmemd/proto';
+import { ADMIN_SOCKET, allRead, Connection, encode, seqpacketPair } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
+import { spawnFront } from 'vkmemd/dist/callers/front-process.js';
 import { ControlWire } from '../support/control-wire.js';
 import { assertNoLeaks, plainEnvironment, root, startDaemon, temporaryFolder } from '../support/daemon.js';
 import { runNode } from '../support/program.js';
@@ -65,6 +66,29 @@ t.test('the core loads no gRPC, no HTTP and nothing of the front', async (t) => 
     inRoot.filter((path) => OF_FRONT.test(path)),
     [],
   );
+});
+
+t.test('the front is confined wholly before it reads its first message', async (t) => {
+  const [socket, link] = seqpacketPair();
+  const view = socket.dup();
+  let pongs = 0;
+  const message = () => {
+    pongs += 1;
+  };
+  const core = new Connection(socket, { message, close: () => {} });
+  core.send(encode('ToFront', { id: 1n, ping: {} }), []);
+  const { pid = 0, exited } = spawnFront(link, 256 << 20);
+  const filters = () => Number(fields(procFile(pid, 'status')).Seccomp_filters ?? 0);
+  await until('the launcher has confined it', () => filters() > 0);
+  const before = filters();
+  t.notOk(allRead(view), 'the message waits while it starts');
+  while (!allRead(view)) await new Promise(setImmediate);
+  t.equal(filters(), before + 1, 'one more filter by the time that it reads');
+  await until('it answers', () => pongs === 1);
+  t.equal(filters(), before + 1, 'there is no other');
+  core.close();
+  view.close();
+  await exited;
 });
 
 t.test('nor does the bundle of the core have any', async (t) => {

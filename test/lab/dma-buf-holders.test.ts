@@ -3,7 +3,7 @@
  * until the last holder has released it, also through the death of the daemon.
  */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { ftruncateSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Client } from '@vkmemd/client';
 import { Connection, mapFd, type OwnedFd, seqpacketPair } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
@@ -138,6 +138,7 @@ t.test('a freed allocation drains while its dma-buf is held, and no longer', asy
   await t.test('the count is that of all holders', async (t) => {
     const memory = await client.allocate({ size: SIZE, kinds: KINDS });
     const fd = memory.fd('DMA_BUF');
+    for (const size of [1, 1 << 30]) t.throws(() => ftruncateSync(fd.fd, size), 'its size is fixed');
     const live = references(fd);
     await memory.free();
     const alone = await until('the count falls', () => (references(fd) === 2 ? 2 : undefined));

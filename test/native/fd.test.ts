@@ -1,6 +1,7 @@
 /** OwnedFd, EventFd and lockFile: one owner each. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   fstatSync,
@@ -13,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -90,6 +92,45 @@ t.test('an eventfd adds up signals and wakes the listener', async (t) => {
   event.close();
   event.close();
   t.throws(() => event.signal(), /closed or taken/);
+  other.close();
+  await sameFds(t, before);
+});
+
+t.test('a listener does not wait for what another holder has read', async (t) => {
+  t.setTimeout(60_000);
+  const before = openFds();
+  const event = EventFd.create();
+  const other = new EventFd(event.fd.dup());
+  let counted = 0n;
+  event.listen((count) => {
+    counted += count;
+  });
+  // O_NONBLOCK is a flag that all holders share: a read of an empty counter would wait without end.
+  const thief = `
+import os
+os.set_blocking(0, True)
+print(flush=True)
+while True:
+    os.set_blocking(0, True)
+    try:
+        os.read(0, 8)
+    except BlockingIOError:
+        pass`;
+  const child = spawn('python3', ['-c', thief], { stdio: [event.fd.fd, 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child.stdout as Readable, 'data');
+  const SIGNALS = 20_000;
+  for (let at = 0; at < SIGNALS; at += 1) {
+    other.signal();
+    await new Promise(setImmediate);
+  }
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  t.ok(counted > 0n && counted < SIGNALS, `of ${SIGNALS} signals ${counted} were read here`);
+  const last = counted;
+  other.signal();
+  await until(() => counted > last);
+  event.close();
   other.close();
   await sameFds(t, before);
 });

@@ -2,11 +2,15 @@
  * Refusals of ivshmem: sizes with which QEMU aborts, clients without a writable grant, invalid numbers of
  * vectors; and peers that send nothing, send data, or close midway, which delay no other peer.
  */
-import { ftruncateSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { ftruncateSync, statSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { connect } from '@vkmemd/client';
 import { type OwnedFd, openStream } from '@vkmemd/proto';
 import t from 'tap';
-import { ANYBODY, startDaemon } from '../support/daemon.js';
+import { ANYBODY, plainEnvironment, plainNode, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 import { IvshmemWire } from '../support/ivshmem-wire.js';
 import { until } from '../support/supervised-daemon.js';
@@ -73,6 +77,34 @@ t.test('a peer needs a writable grant', { skip: noOtherUser ?? false }, async (t
     const [server] = await client.control.ivshmem.list();
     return server?.peers.length === 0 || undefined;
   });
+  await client.free({ name: 'mine' });
+});
+
+t.test('a reload that excludes a user', { skip: noOtherUser ?? false }, async (t) => {
+  const rule = (connect: boolean) =>
+    `${ANYBODY}\n[[rule]]\nuid = ${OTHER_UID}\nconnect = ${connect}\nclaim_from = 0\nclaim_access = "rw"\n`;
+  const { runtimeDir, config } = await startDaemon(t, { policy: rule(true) });
+  openToOthers(runtimeDir);
+  await using client = await connect({ runtimeDir });
+  await client.allocate({ name: 'mine', size: 1n << 20n });
+  const { path } = await client.control.ivshmem.serve({ name: 'mine' }, { vectors: 1 });
+  const program = fileURLToPath(new URL('programs/ivshmem-user.js', import.meta.url));
+  const child = spawn(...plainNode([program, runtimeDir, path, '0/mine', 'rw', 'waits']), {
+    uid: OTHER_UID,
+    gid: OTHER_UID,
+    env: plainEnvironment(),
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  t.equal((await lines.next()).value, 'granted');
+  writeFileSync(config, rule(false));
+  await client.control.policy.reload();
+  child.stdin.write('join\n');
+  const joined = JSON.parse((await lines.next()).value ?? '');
+  t.strictSame(joined, { words: 0, hungUp: true, joined: 'NOT_PERMITTED' }, 'it joins no more');
+  await once(child, 'close');
+  t.equal(await asOtherUser('attempt.js', [runtimeDir, 'handoff']), 'NOT_PERMITTED', 'nor connects again');
   await client.free({ name: 'mine' });
 });
 
