@@ -57,6 +57,7 @@ import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { SocketGroups } from './socket-groups.js';
 import { asideErrors, Status } from './status.js';
+import { MeasuredPagesFile } from './store/measured-pages.js';
 import { STATE_FOLDER } from './store/names.js';
 import { PersistentState } from './store/persistent-state.js';
 import { isEmpty } from './store/restore.js';
@@ -221,7 +222,12 @@ async function compose(
   );
   // It starts while the device is opened.
   front.start();
-  const device = await Device.open(options.device);
+  const pages =
+    store &&
+    new MeasuredPagesFile(stateFolder, (err) =>
+      logger.warn({ err }, 'the measurement of the device could not be kept for a restart'),
+    );
+  const device = await Device.open(options.device, { pages });
   stack.defer(() => device.close());
   const log = logger.child({ device: uuidText(device.info.deviceUuid) });
   log.info('the device was opened');

@@ -6,6 +6,7 @@ import type { Device, MemoryRequest } from '../vulkan/device.js';
 import type { Handler } from './handler.js';
 import {
   parseAccess,
+  parseDedication,
   parseKinds,
   parseRequestId,
   parseSharing,
@@ -72,6 +73,7 @@ export function parseAllocate(request: Decoded<'AllocateRequest'>): WantedTerms 
     sharing,
     publishable: request.publishable,
     hints: parseHints(request.hints),
+    dedication: parseDedication(request.dedication),
     requestId: parseRequestId(request.requestId),
   };
 }

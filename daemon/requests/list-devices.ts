@@ -2,7 +2,7 @@
 import { type Decoded, KINDS_ON_WIRE } from '@vkmemd/proto';
 import type { MappingBudget } from '../limits/mapping-budget.js';
 import type { Sessions } from '../memory/session/session.js';
-import type { Device } from '../vulkan/device.js';
+import type { Device, PageMeasurement } from '../vulkan/device.js';
 import { type Handler, reply } from './handler.js';
 
 interface Collaborators {
@@ -27,7 +27,10 @@ export function describeDevices({
   return { devices, daemonVersion: version, incarnation: sessions.incarnation };
 }
 
-function describeDevice({ info, kinds }: Device, mappings: Collaborators['mappings']): Decoded<'Device'> {
+function describeDevice(
+  { info, kinds, pages }: Device,
+  mappings: Collaborators['mappings'],
+): Decoded<'Device'> {
   return {
     name: info.name,
     type: DEVICE_TYPES[info.type],
@@ -53,6 +56,24 @@ function describeDevice({ info, kinds }: Device, mappings: Collaborators['mappin
     maxAllocationCount: info.limits.maxMemoryAllocationCount,
     maxAllocationSizeBytes: info.limits.maxMemoryAllocationSize,
     maxMappedAllocationCount: mappings.capacity,
+    pageMeasurement: describeMeasurement(pages),
+  };
+}
+
+function describeMeasurement({
+  measured,
+  prefersDedicated,
+  cached,
+  reason,
+}: PageMeasurement): Decoded<'PageMeasurement'> {
+  const { size, plain, dedicated } = measured ?? { size: 0n, plain: 0n, dedicated: 0n };
+  return {
+    sizeBytes: size,
+    plainNanoseconds: plain,
+    dedicatedNanoseconds: dedicated,
+    prefersDedicated,
+    cached,
+    reason,
   };
 }
 

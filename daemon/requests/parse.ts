@@ -4,7 +4,9 @@
  */
 import {
   type AccessName,
+  DEDICATION_NAMES,
   type Decoded,
+  type DedicationName,
   KINDS_BY_WIRE,
   type KindName,
   type LifetimeName,
@@ -101,6 +103,16 @@ export function parseSharing(sharing: unknown): SharingName {
   const names = SHARING_NAMES.map((name) => `SHARING_${name}`).join(', ');
   const reason = `sharing is ${String(sharing)}; it must be one of ${names}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'sharing' });
+}
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+export function parseDedication(dedication: unknown): DedicationName {
+  const known = DEDICATION_NAMES.find((name) => dedication === `DEDICATION_${name}`);
+  if (known) return known;
+  if (dedication === 'DEDICATION_UNSPECIFIED') return 'AUTO';
+  const names = DEDICATION_NAMES.map((name) => `DEDICATION_${name}`).join(', ');
+  const reason = `dedication is ${String(dedication)}; it must be one of ${names}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'dedication' });
 }
 
 function parseLifetime(lifetime: unknown, name: string): LifetimeName {

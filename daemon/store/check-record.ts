@@ -79,6 +79,12 @@ const ALLOCATION = {
     memfd: flag,
     publishable: flag,
     handleTypes: count,
+    pages: absentOr(
+      object({
+        size: oneOf('SMALL', 'LARGE', 'UNSPECIFIED'),
+        by: oneOf('DRIVER', 'MEASUREMENT', 'REQUEST', 'DEFAULT', 'UNSPECIFIED'),
+      }),
+    ),
   }),
   madeBy: object({ deviceUuid: uuid, driverUuid: uuid }),
   imported: flag,

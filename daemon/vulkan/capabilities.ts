@@ -21,6 +21,7 @@ import type { HandleFile } from './foreign-handle.js';
 import type { KindReport } from './kinds.js';
 import { chooseType } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, Requirements } from './native.js';
+import type { PageMeasurement } from './page-measurement.js';
 import { sized, TRANSFER } from './resource.js';
 
 const PAGE_BYTES = 4096n;
@@ -54,6 +55,8 @@ export interface Capabilities extends DriverCapabilities {
   readonly opaqueFile: HandleFile | undefined;
   /** Whether the kernel counts all holders of a dma-buf of this device. */
   readonly dmaBufCounted: boolean;
+  /** Whether dedicated memory has larger pages. */
+  readonly pages: PageMeasurement;
   /** How long probing took, in milliseconds. */
   readonly milliseconds: number;
 }

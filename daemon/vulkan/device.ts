@@ -16,6 +16,7 @@
  *   mappable, opaque-fd, dma-buf, rdma-address  one file for each kind: how it is allocated and exported
  *   physical-device, kinds                      the choice of a device; the state of each kind on it
  *   external-support, capabilities, probe/      what the driver reports, and what the probes verified
+ *   page-measurement                            whether dedicated memory has larger pages
  *   foreign-handle                              checks of clients' fds
  *   native, errors, flags; native/              the addon; its failures in the catalogue; Vulkan's numbers
  *
@@ -28,10 +29,11 @@ import { DeviceMemory, kNative, type MemoryOwner } from './device-memory.js';
 import { native } from './errors.js';
 import { type ImportTerms, planImport } from './imports.js';
 import type { KindReport } from './kinds.js';
-import { LiveDevice } from './live-device.js';
+import { LiveDevice, type OpenOptions } from './live-device.js';
 import type { PersistentHandles } from './memory-handles.js';
 import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 import type { DeviceInfo, HeapBudget, NativeDevice } from './native.js';
+import type { PageMeasurement } from './page-measurement.js';
 import { chooseDevice, listDevices } from './physical-device.js';
 
 export type { KindName } from '@vkmemd/proto';
@@ -41,7 +43,7 @@ export type { ForeignSource } from './foreign-handle.js';
 export type { ImportTerms } from './imports.js';
 export type { KindReport, Rung } from './kinds.js';
 export type { MadeBy, PersistentHandles } from './memory-handles.js';
-export type { MemoryPlan, MemoryRequest } from './memory-plan.js';
+export type { Dedication, MemoryPlan, MemoryRequest } from './memory-plan.js';
 export type { CacheType } from './memory-types.js';
 export type {
   DeviceInfo,
@@ -51,6 +53,7 @@ export type {
   PlaneLayout,
   Requirements,
 } from './native.js';
+export type { MeasuredPages, PageMeasurement, PageMeasurementStore } from './page-measurement.js';
 export {
   FIRST_COMPRESSED,
   LAYOUT_GENERAL,
@@ -59,14 +62,6 @@ export {
   TILING_LINEAR,
   TILING_OPTIMAL,
 } from './resource.js';
-
-export interface DeviceOptions {
-  /**
-   * The maximum size of one transfer buffer in bytes; at least 8192. Default: 1 GiB, or the driver's maximum
-   * if that is smaller.
-   */
-  readonly window?: bigint;
-}
 
 export class Device {
   readonly info: DeviceInfo;
@@ -83,9 +78,9 @@ export class Device {
    * selector, the first of the order in physical-device.ts.
    * @throws VkmemError UNAVAILABLE without a loader, driver or device; INVALID_ARGUMENT if none matches.
    */
-  static async open(selector?: string, options: DeviceOptions = {}): Promise<Device> {
+  static async open(selector?: string, options: OpenOptions = {}): Promise<Device> {
     const info = chooseDevice(await listDevices(), selector);
-    return new Device(await LiveDevice.open(info, options.window ?? 0n));
+    return new Device(await LiveDevice.open(info, options));
   }
 
   get kinds(): ReadonlyMap<KindName, KindReport> {
@@ -95,6 +90,11 @@ export class Device {
   /** MAPPABLE and OPAQUE_FD on the same memory. */
   get together(): KindReport {
     return this.#current.capabilities.together;
+  }
+
+  /** Whether dedicated memory has larger pages, as measured. */
+  get pages(): PageMeasurement {
+    return this.#current.capabilities.pages;
   }
 
   get probeMilliseconds(): number {

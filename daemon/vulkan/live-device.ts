@@ -8,9 +8,20 @@ import { AsyncDisposableStack, uuidText, VkmemError } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
 import { native, saysLost } from './errors.js';
 import { type DeviceInfo, loadNative, type NativeDevice } from './native.js';
+import type { PageMeasurementStore } from './page-measurement.js';
 import { listDevices } from './physical-device.js';
 import { Planner } from './planner.js';
 import { probe } from './probe/probe.js';
+
+export interface OpenOptions {
+  /**
+   * The maximum size of one transfer buffer in bytes; at least 8192. Default: 1 GiB, or the driver's maximum
+   * if that is smaller.
+   */
+  readonly window?: bigint;
+  /** What earlier starts measured. Default: the device is measured. */
+  readonly pages?: PageMeasurementStore | undefined;
+}
 
 /** A VkDevice, its capabilities and its planner. */
 export interface Opened {
@@ -23,7 +34,7 @@ export class LiveDevice {
   readonly info: DeviceInfo;
   /** Called each time that the device is marked as lost. */
   onLost: () => void = () => {};
-  readonly #window: bigint;
+  readonly #options: OpenOptions;
   /** The capabilities of the last device; they stay while the device is lost. */
   #capabilities: Capabilities;
   /** Undefined while the device is lost. */
@@ -31,19 +42,18 @@ export class LiveDevice {
   #lost: NativeDevice | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(info: DeviceInfo, window: bigint, opened: Opened) {
+  private constructor(info: DeviceInfo, options: OpenOptions, opened: Opened) {
     this.info = info;
-    this.#window = window;
+    this.#options = options;
     this.#opened = opened;
     this.#capabilities = opened.capabilities;
   }
 
   /**
-   * @param window The maximum size of one transfer buffer in bytes; 0 for the default.
    * @throws VkmemError if the driver fails.
    */
-  static async open(info: DeviceInfo, window: bigint): Promise<LiveDevice> {
-    return new LiveDevice(info, window, await openAndProbe(info, window));
+  static async open(info: DeviceInfo, options: OpenOptions): Promise<LiveDevice> {
+    return new LiveDevice(info, options, await openAndProbe(info, options));
   }
 
   get capabilities(): Capabilities {
@@ -116,7 +126,7 @@ export class LiveDevice {
     this.#lost = undefined;
     if (lost) await native(lost.destroy());
     this.#requireOpen();
-    const opened = await openAndProbe(await this.#sameDevice(), this.#window);
+    const opened = await openAndProbe(await this.#sameDevice(), this.#options);
     if (this.#closing !== undefined) await native(opened.device.destroy());
     this.#requireOpen();
     this.#capabilities = opened.capabilities;
@@ -150,12 +160,12 @@ export class LiveDevice {
 }
 
 /** @throws VkmemError if the driver fails. */
-async function openAndProbe(info: DeviceInfo, window: bigint): Promise<Opened> {
+async function openAndProbe(info: DeviceInfo, { window = 0n, pages }: OpenOptions): Promise<Opened> {
   await using undo = new AsyncDisposableStack();
   const device = undo.adopt(await native(loadNative().openDevice(info.index, window)), (opened) =>
     native(opened.destroy()),
   );
-  const capabilities = await probe(device, info);
+  const capabilities = await probe(device, info, pages);
   undo.move();
   return { device, capabilities, planner: new Planner(device, info, capabilities) };
 }

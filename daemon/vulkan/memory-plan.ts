@@ -17,6 +17,20 @@ export interface MemoryRequest extends TypeWishes {
   /** Whether the memory may be sealed against writers later. */
   readonly publishable?: boolean;
   readonly hints?: Hints | undefined;
+  /** Whether memory that the driver allocates is dedicated to one resource. Default 'AUTO'. */
+  readonly dedication?: Dedication;
+}
+
+/**
+ * AUTO: where the driver requires or prefers it, or the device was measured to have larger pages then. NEVER: only
+ * where the driver requires it, which is a refusal. ALWAYS: to a transfer buffer if the request has no resource.
+ */
+export type Dedication = 'AUTO' | 'NEVER' | 'ALWAYS';
+
+/** The class of the pages that memory is mapped with, and what decided whether it is dedicated. */
+export interface Pages {
+  readonly size: 'SMALL' | 'LARGE' | 'UNSPECIFIED';
+  readonly by: 'DRIVER' | 'MEASUREMENT' | 'REQUEST' | 'DEFAULT' | 'UNSPECIFIED';
 }
 
 /** How an allocation is created. */
@@ -44,6 +58,8 @@ export interface MemoryPlan {
   readonly dmaBufCounted?: boolean;
   /** The resource that the memory is dedicated to, as it is created. */
   readonly dedicated: NativeResource | undefined;
+  /** Absent for memory that the driver did not allocate, and in records of earlier builds. */
+  readonly pages?: Pages | undefined;
   /** The resource that the request described, as it is created, and the driver's requirements for it. */
   readonly resource: NativeResource | undefined;
   readonly requirements: Requirements | undefined;

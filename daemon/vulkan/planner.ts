@@ -3,9 +3,9 @@
  *
  * If a request describes a buffer or an image, the driver is queried about it: external properties for every
  * handle type and their combination, memory requirements, and whether the memory must or should be dedicated
- * to it. Without a description, as for virtual machines, nothing restricts the choice of memory types; only
- * if the driver requires all exportable buffers to be dedicated, the memory is dedicated to a transfer
- * buffer. Planning leaves nothing allocated: the resource whose requirements are queried is destroyed again.
+ * to it. Without a description, as for virtual machines, nothing restricts the choice of memory types; the
+ * memory is dedicated to a transfer buffer if the driver requires that, if dedicated memory has larger pages
+ * (page-measurement.ts), or if the request demands it. Planning leaves nothing allocated: the resource whose requirements are queried is destroyed again.
  *
  * MAPPABLE memory is a memfd where the device can import one. Where the driver does not allow that together
  * with the other kinds or with the resource, it is a dma-buf, if that can be mapped.
@@ -24,7 +24,7 @@ import { HandleType } from './flags.js';
 import { boundsSize, type Hints, onlyByMemfd, requireHinted, roundFor } from './hints.js';
 import { planesOf, withModifier } from './image-layout.js';
 import { kindUnsupported, requireKinds, requirePublishable } from './kinds.js';
-import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
+import type { Dedication, MemoryPlan, MemoryRequest, Pages } from './memory-plan.js';
 import { ANY_TYPE, cacheTypeOf, chooseType } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
 import { asMade, isClearable, sized, TRANSFER } from './resource.js';
@@ -97,13 +97,15 @@ export class Planner {
     const described = request.resource && sized(asMade(request.resource), whole);
     const bound = described && (await withModifier(this.#device, this.#info, described, declared));
     const { dedicatedOnly } = await this.#support(kinds, bound, declared);
-    const resource = bound ?? (dedicatedOnly ? sized(TRANSFER, whole) : undefined);
-    const requirements = resource && (await this.#requirements(resource, declared));
+    const measured = !memfd && kinds.includes('OPAQUE_FD') && bound?.what !== 'image';
+    const wish = this.#wish(request, whole, measured && this.#capabilities.pages.prefersDedicated);
+    const candidate = bound ?? (dedicatedOnly || wish.wanted ? sized(TRANSFER, whole) : undefined);
+    const needs = candidate && (await this.#requirements(candidate, declared));
+    const how = { ...wish, only: dedicatedOnly, memfd, hints: request.hints };
+    const dedicated = candidate !== undefined && needs !== undefined && isDedicated(candidate, needs, how);
+    // A buffer that the request does not have restricts nothing.
+    const [resource, requirements] = dedicated || bound ? [candidate, needs] : [];
     const planes = await planesOf(this.#device, resource, declared);
-    const dedicated =
-      resource !== undefined &&
-      requirements !== undefined &&
-      this.#isDedicated(resource, requirements, dedicatedOnly, memfd, request.hints);
     const size = this.#size(request, requirements, dedicated);
     const memoryTypeIndex = chooseType({
       ...request,
@@ -129,6 +131,7 @@ export class Planner {
       handleTypes,
       dmaBufCounted: !memfd && (handleTypes & HandleType.DMA_BUF) !== 0 && this.#capabilities.dmaBufCounted,
       dedicated: dedicated ? resource : undefined,
+      pages: memfd ? undefined : this.#pages(dedicated, measured, how, needs),
       resource,
       requirements,
       planes,
@@ -178,29 +181,29 @@ export class Planner {
   }
 
   /**
-   * Whether the memory is dedicated: if the driver requires or prefers it. A memfd is never dedicated
-   * (VUID-VkMemoryAllocateInfo-pNext-02806), nor is memory whose hints require another size than the
-   * resource's. In these cases a preference is ignored, and a requirement makes the request fail. A
-   * preference is also ignored if dedicated memory could not be zeroed.
+   * Whether dedicated memory is wanted, besides what the driver says.
+   * @param larger Whether its pages are larger.
+   * @throws VkmemError SIZE_ABOVE_MAXIMUM if it is requested, and no buffer can be so large.
    */
-  #isDedicated(
-    resource: NativeResource,
-    { prefersDedicated, requiresDedicated, size }: Requirements,
-    only: boolean,
-    memfd: boolean,
-    hints: Hints | undefined,
-  ): boolean {
-    const required = only || requiresDedicated;
-    const misfits = boundsSize(hints) && roundFor(size, 1n, hints) !== size;
-    if (required && misfits) {
-      const reason = `the driver requires it to be dedicated, with exactly ${size} bytes, which the hints do not allow.`;
-      throw kindUnsupported(resource.what, reason, 'export');
-    }
-    if (memfd && required) {
-      const reason = 'the driver requires it to be dedicated, which imported host memory cannot be.';
-      throw kindUnsupported('MAPPABLE', reason, 'export');
-    }
-    return required || (prefersDedicated && !memfd && !misfits && isClearable(resource));
+  #wish({ dedication = 'AUTO', resource }: MemoryRequest, whole: bigint, larger: boolean): Wish {
+    if (dedication === 'NEVER') return { dedication, wanted: false };
+    const most = this.#info.limits.maxBufferSize;
+    const fits = resource?.what === 'image' || most === 0n || whole <= most;
+    if (dedication === 'AUTO') return { dedication, wanted: larger && fits };
+    if (fits) return { dedication, wanted: true };
+    const reason = `${whole} bytes were requested; a buffer, to which memory is dedicated, has at most ${most}.`;
+    const particulars = { requested_bytes: String(whole), maximum_bytes: String(most) };
+    throw new VkmemError('SIZE_ABOVE_MAXIMUM', reason, particulars);
+  }
+
+  /** @param measured Whether the measurement is about such memory. */
+  #pages(dedicated: boolean, measured: boolean, how: How, needs: Requirements | undefined): Pages {
+    const { pages } = this.#capabilities;
+    const known = measured && pages.prefersDedicated;
+    const size = known ? (dedicated ? 'LARGE' : 'SMALL') : 'UNSPECIFIED';
+    if (how.dedication !== 'AUTO') return { size, by: 'REQUEST' };
+    if (dedicated && (isRequired(needs, how) || needs?.prefersDedicated)) return { size, by: 'DRIVER' };
+    return { size, by: measured && pages.measured ? 'MEASUREMENT' : 'DEFAULT' };
   }
 
   /**
@@ -222,6 +225,57 @@ export class Planner {
     if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were requested; the minimum is 1.`);
     return bytes;
   }
+}
+
+/** What a request and a measurement say about dedicated memory. */
+interface Wish {
+  readonly dedication: Dedication;
+  readonly wanted: boolean;
+}
+
+/** What decides whether memory is dedicated, besides the driver's requirements. */
+interface How extends Wish {
+  /** Whether the driver requires it of all such resources. */
+  readonly only: boolean;
+  readonly memfd: boolean;
+  readonly hints: Hints | undefined;
+}
+
+const isRequired = (needs: Requirements | undefined, { only }: How): boolean =>
+  only || needs?.requiresDedicated === true;
+
+/**
+ * Whether the memory is dedicated: if the driver requires or prefers it, or it is wanted. A memfd is never
+ * dedicated (VUID-VkMemoryAllocateInfo-pNext-02806), nor is memory whose hints require another size than the
+ * resource's, nor memory that could not be zeroed then. In these cases a preference is ignored, and a
+ * requirement, of the driver or of the request, makes the request fail.
+ * @throws VkmemError KIND_UNSUPPORTED.
+ */
+function isDedicated(resource: NativeResource, needs: Requirements, how: How): boolean {
+  const { dedication, wanted, memfd, hints } = how;
+  const required = isRequired(needs, how);
+  if (required && dedication === 'NEVER') {
+    const reason = 'the driver requires it to be dedicated, and the request has the dedication NEVER.';
+    throw kindUnsupported(resource.what, reason, 'export');
+  }
+  const misfits = boundsSize(hints) && roundFor(needs.size, 1n, hints) !== needs.size;
+  if (required || dedication === 'ALWAYS') {
+    const who = required ? 'the driver' : 'the request';
+    if (memfd) {
+      const reason = `${who} requires it to be dedicated, which imported host memory cannot be.`;
+      throw kindUnsupported('MAPPABLE', reason, 'export');
+    }
+    if (misfits) {
+      const reason = `${who} requires it to be dedicated, with exactly ${needs.size} bytes, which the hints do not allow.`;
+      throw kindUnsupported(resource.what, reason, 'export');
+    }
+    if (required || isClearable(resource)) return true;
+    const reason =
+      'the request requires it to be dedicated, but images of compressed formats cannot be zeroed.';
+    throw kindUnsupported(resource.what, reason, 'export');
+  }
+  if (dedication === 'NEVER') return false;
+  return (needs.prefersDedicated || wanted) && !memfd && !misfits && isClearable(resource);
 }
 
 /** @param needing The field of the request that only a memfd satisfies. */

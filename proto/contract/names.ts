@@ -10,12 +10,14 @@ import type { AllocationEvent__Output } from '../types/vkmem/v1/AllocationEvent.
 import type { AllocationState__Output } from '../types/vkmem/v1/AllocationState.js';
 import type { BudgetSource__Output } from '../types/vkmem/v1/BudgetSource.js';
 import type { CacheType__Output } from '../types/vkmem/v1/CacheType.js';
+import type { DedicatedBy__Output } from '../types/vkmem/v1/DedicatedBy.js';
 import type { DeviceType__Output } from '../types/vkmem/v1/DeviceType.js';
 import type { ImageTiling__Output } from '../types/vkmem/v1/ImageTiling.js';
 import type { ImageType__Output } from '../types/vkmem/v1/ImageType.js';
 import type { Kind__Output } from '../types/vkmem/v1/Kind.js';
 import type { Lifetime__Output } from '../types/vkmem/v1/Lifetime.js';
 import type { MetricType__Output } from '../types/vkmem/v1/MetricType.js';
+import type { PageSize__Output } from '../types/vkmem/v1/PageSize.js';
 import type { Pressure__Output } from '../types/vkmem/v1/Pressure.js';
 import type { ReadOnlyStrength__Output } from '../types/vkmem/v1/ReadOnlyStrength.js';
 import type { Rung__Output } from '../types/vkmem/v1/Rung.js';
@@ -80,12 +82,14 @@ export type {
   AllocationState__Output as AllocationState,
   BudgetSource__Output as BudgetSource,
   CacheType__Output as CacheType,
+  DedicatedBy__Output as DedicatedBy,
   DeviceType__Output as DeviceType,
   ImageTiling__Output as ImageTiling,
   ImageType__Output as ImageType,
   Kind__Output as Kind,
   Lifetime__Output as Lifetime,
   MetricType__Output as MetricType,
+  PageSize__Output as PageSize,
   Pressure__Output as Pressure,
   ReadOnlyStrength__Output as ReadOnlyStrength,
   Rung__Output as Rung,
@@ -108,6 +112,13 @@ export type AccessName = 'rw' | 'ro';
 export const SHARING_NAMES = ['SHARED', 'ONE_WRITER', 'EXCLUSIVE'] as const;
 /** The short name of a sharing mode. */
 export type SharingName = (typeof SHARING_NAMES)[number];
+/**
+ * When memory that the driver allocates is dedicated to one buffer or image. AUTO: where the driver requires or
+ * prefers it, or the pages are larger then. NEVER: only where the driver requires it, which is refused. ALWAYS.
+ */
+export const DEDICATION_NAMES = ['AUTO', 'NEVER', 'ALWAYS'] as const;
+/** The short name of a dedication. */
+export type DedicationName = (typeof DEDICATION_NAMES)[number];
 
 /** The schema's enumerators of the kinds, by their short names. */
 export const KINDS_ON_WIRE = {

@@ -74,6 +74,7 @@ import type { Metric as _vkmem_v1_Metric, Metric__Output as _vkmem_v1_Metric__Ou
 import type { MetricFamily as _vkmem_v1_MetricFamily, MetricFamily__Output as _vkmem_v1_MetricFamily__Output } from './vkmem/v1/MetricFamily.js';
 import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalRequest__Output as _vkmem_v1_OpenSignalRequest__Output } from './vkmem/v1/OpenSignalRequest.js';
 import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResponse__Output as _vkmem_v1_OpenSignalResponse__Output } from './vkmem/v1/OpenSignalResponse.js';
+import type { PageMeasurement as _vkmem_v1_PageMeasurement, PageMeasurement__Output as _vkmem_v1_PageMeasurement__Output } from './vkmem/v1/PageMeasurement.js';
 import type { PlaneLayout as _vkmem_v1_PlaneLayout, PlaneLayout__Output as _vkmem_v1_PlaneLayout__Output } from './vkmem/v1/PlaneLayout.js';
 import type { PolicyServiceClient as _vkmem_v1_PolicyServiceClient, PolicyServiceDefinition as _vkmem_v1_PolicyServiceDefinition } from './vkmem/v1/PolicyService.js';
 import type { Problem as _vkmem_v1_Problem, Problem__Output as _vkmem_v1_Problem__Output } from './vkmem/v1/Problem.js';
@@ -132,6 +133,8 @@ export interface ProtoGrpcType {
       CreateSignalResponse: MessageTypeDefinition<_vkmem_v1_CreateSignalResponse, _vkmem_v1_CreateSignalResponse__Output>
       CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
       CreateTicketResponse: MessageTypeDefinition<_vkmem_v1_CreateTicketResponse, _vkmem_v1_CreateTicketResponse__Output>
+      DedicatedBy: EnumTypeDefinition
+      Dedication: EnumTypeDefinition
       Device: MessageTypeDefinition<_vkmem_v1_Device, _vkmem_v1_Device__Output>
       /**
        * The device and its bytes.
@@ -206,6 +209,8 @@ export interface ProtoGrpcType {
       MetricType: EnumTypeDefinition
       OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
+      PageMeasurement: MessageTypeDefinition<_vkmem_v1_PageMeasurement, _vkmem_v1_PageMeasurement__Output>
+      PageSize: EnumTypeDefinition
       PlaneLayout: MessageTypeDefinition<_vkmem_v1_PlaneLayout, _vkmem_v1_PlaneLayout__Output>
       /**
        * Quotas and the policy. Every user may get its own quota; users with the right to see others may get all

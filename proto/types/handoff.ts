@@ -91,6 +91,8 @@ export interface ProtoGrpcType {
       CreateSignalResponse: MessageTypeDefinition<_vkmem_v1_CreateSignalResponse, _vkmem_v1_CreateSignalResponse__Output>
       CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
       CreateTicketResponse: MessageTypeDefinition<_vkmem_v1_CreateTicketResponse, _vkmem_v1_CreateTicketResponse__Output>
+      DedicatedBy: EnumTypeDefinition
+      Dedication: EnumTypeDefinition
       EndEntrustedRequest: MessageTypeDefinition<_vkmem_v1_EndEntrustedRequest, _vkmem_v1_EndEntrustedRequest__Output>
       EndEntrustedResponse: MessageTypeDefinition<_vkmem_v1_EndEntrustedResponse, _vkmem_v1_EndEntrustedResponse__Output>
       EntrustRequest: MessageTypeDefinition<_vkmem_v1_EntrustRequest, _vkmem_v1_EntrustRequest__Output>
@@ -118,6 +120,7 @@ export interface ProtoGrpcType {
       MemoryRequirements: MessageTypeDefinition<_vkmem_v1_MemoryRequirements, _vkmem_v1_MemoryRequirements__Output>
       OpenSignalRequest: MessageTypeDefinition<_vkmem_v1_OpenSignalRequest, _vkmem_v1_OpenSignalRequest__Output>
       OpenSignalResponse: MessageTypeDefinition<_vkmem_v1_OpenSignalResponse, _vkmem_v1_OpenSignalResponse__Output>
+      PageSize: EnumTypeDefinition
       PlaneLayout: MessageTypeDefinition<_vkmem_v1_PlaneLayout, _vkmem_v1_PlaneLayout__Output>
       Problem: MessageTypeDefinition<_vkmem_v1_Problem, _vkmem_v1_Problem__Output>
       PublishRequest: MessageTypeDefinition<_vkmem_v1_PublishRequest, _vkmem_v1_PublishRequest__Output>

@@ -40,6 +40,9 @@ t.test('valid arguments become requests', async (t) => {
     foreign: true,
     request: { name: 'frames' },
   });
+  t.match(one('name=x,size=1,kind=opaque_fd,dedicated=always'), {
+    request: { dedication: 'DEDICATION_ALWAYS' },
+  });
   t.match(one('name=x,size=1,publishable=false'), { request: { publishable: false } });
   t.match(one('name=x,size=1,power-of-two,align=64K,prefault=TRUE,huge-pages=2M,reopenable=false'), {
     request: {
@@ -71,6 +74,7 @@ t.test('invalid arguments are rejected with the field', async (t) => {
     ['name=x,size=1M,lifetime=forever', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,sharing=some', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,publishable=perhaps', 'INVALID_ARGUMENT'],
+    ['name=x,size=1M,dedicated=often', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,prefault=perhaps', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,align', 'INVALID_ARGUMENT'],
     ['name=x,size=1M,align=3K5', 'INVALID_SIZE'],

@@ -62,6 +62,7 @@ t.test('an existing allocation that does not fit the request is NAME_TAKEN', asy
     ['kinds', { kinds: ['MAPPABLE', 'OPAQUE_FD'] }, /it was allocated for MAPPABLE, not for OPAQUE_FD/i],
     ['sharing', { sharing: 'ONE_WRITER' }, /its sharing is SHARING_SHARED\./],
     ['publishable', { publishable: true }, /it cannot be published\./],
+    ['dedicated', { dedication: 'ALWAYS' }, /it is not dedicated\./],
     ['memory type', { memoryTypeIndex: 31 }, /its memory type is \d+\./],
     ['properties', { properties: { forbidden: ['HOST_VISIBLE'] } }, /flags of its memory type are 0x/],
     ['buffer', { buffer: { usage: 3 } }, /it is not for that buffer\./],

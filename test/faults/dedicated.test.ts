@@ -3,21 +3,16 @@
  * creates, what the grant states, and that an importer with a device of its own reads the bytes with the same
  * parameters.
  */
-import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import type { Decoded } from '@vkmemd/proto';
 import t from 'tap';
-import { plainEnvironment, plainNode } from '../support/daemon.js';
 import {
   allocate,
   claim,
-  type FakeHost,
-  type Granted,
+  importElsewhere,
   onFake,
   release,
   reportOn,
   SIZE,
+  sha256,
   wireKinds,
 } from './support.js';
 
@@ -36,35 +31,6 @@ const image = {
   tiling: 'IMAGE_TILING_OPTIMAL',
   usage: 4, // SAMPLED
 } as const;
-
-/** The result of an importer in another process that gets only the fields of the grant. */
-async function importElsewhere({ layer }: FakeHost, { grants, fds }: Granted): Promise<unknown> {
-  const program = fileURLToPath(new URL('./importer.js', import.meta.url));
-  const { allocationSizeBytes, memoryTypeIndex, dedicated, buffer, image } = grants[0] as Decoded<'Grant'>;
-  const reported = {
-    size: String(allocationSizeBytes),
-    memoryTypeIndex,
-    dedicated,
-    bufferUsage: buffer?.usage,
-    image: image?.description,
-  };
-  const child = spawn(...plainNode([program, JSON.stringify(reported)]), {
-    env: { ...plainEnvironment(), ...layer.environment },
-    stdio: ['ignore', 'pipe', 'inherit', fds[0]?.fd],
-  });
-  let output = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`the importer ended with ${code}`);
-  return JSON.parse(output);
-}
-
-const sha256 = (size: bigint, byte: number): string =>
-  createHash('sha256')
-    .update(Buffer.alloc(Number(size), byte))
-    .digest('hex');
 
 t.test('a driver that requires dedicated memory for exportable buffers', async (t) => {
   await onFake(t, ['dedicated_only buffers'], async (host) => {

@@ -2,11 +2,21 @@
  * A real daemon on a fake driver of its own (test/layer), for tests of failures: requests and answers, and a
  * check at the end that the daemon, the kernel and the driver hold nothing of it.
  */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type Decoded, type Draft, type KindName, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { ControlWire } from '../support/control-wire.js';
-import { ANYBODY, assertNoLeaks, startDaemon, type TestDaemon } from '../support/daemon.js';
+import {
+  ANYBODY,
+  assertNoLeaks,
+  plainEnvironment,
+  plainNode,
+  startDaemon,
+  type TestDaemon,
+} from '../support/daemon.js';
 import { FakeLayer } from '../support/fake-layer.js';
 import { HandoffWire } from '../support/handoff-wire.js';
 
@@ -102,6 +112,39 @@ export async function allocate(wire: HandoffWire, request: Draft<'AllocateReques
   const { message, fds } = await wire.ask({ allocate: { grantKinds, ...request } });
   return granted(wire, message.allocate, fds);
 }
+
+/** The result of an importer in another process that gets only the fields of the grant. */
+export async function importElsewhere(
+  { layer }: Pick<FakeHost, 'layer'>,
+  { grants, fds }: Pick<Granted, 'grants' | 'fds'>,
+): Promise<unknown> {
+  const program = fileURLToPath(new URL('./importer.js', import.meta.url));
+  const { allocationSizeBytes, memoryTypeIndex, dedicated, buffer, image } = grants[0] as Decoded<'Grant'>;
+  const reported = {
+    size: String(allocationSizeBytes),
+    memoryTypeIndex,
+    dedicated,
+    bufferUsage: buffer?.usage,
+    image: image?.description,
+  };
+  const child = spawn(...plainNode([program, JSON.stringify(reported)]), {
+    env: { ...plainEnvironment(), ...layer.environment },
+    stdio: ['ignore', 'pipe', 'inherit', fds[0]?.fd],
+  });
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`the importer ended with ${code}`);
+  return JSON.parse(output);
+}
+
+/** The hash of so many equal bytes. */
+export const sha256 = (size: bigint, byte: number): string =>
+  createHash('sha256')
+    .update(Buffer.alloc(Number(size), byte))
+    .digest('hex');
 
 export async function claim(wire: HandoffWire, id: string, ...kinds: readonly KindName[]): Promise<Granted> {
   const { message, fds } = await wire.ask({ claim: { allocation: { id }, kinds: wireKinds(...kinds) } });

@@ -6,6 +6,9 @@
 // combined with another handle type; memory of the RDMA type cannot be mapped.
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "dma_buf.h"
 #include "layer.h"
 #include "rdma.h"
@@ -14,11 +17,13 @@ namespace vkmemd_fake {
 namespace {
 
 constexpr VkExternalMemoryHandleTypeFlags kDmaBuf = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT;
+constexpr VkDeviceSize kDelayedBytes = VkDeviceSize{1} << 20;
 constexpr VkExternalMemoryHandleTypeFlags kRdma = VK_EXTERNAL_MEMORY_HANDLE_TYPE_RDMA_ADDRESS_BIT_NV;
 
 // The parameters of one vkAllocateMemory.
 struct Request {
   VkExternalMemoryHandleTypeFlags exports = 0;
+  bool dedicated = false;
   // Its fd, if it is of a fake dma-buf.
   const VkImportMemoryFdInfoKHR* fd = nullptr;
   bool other_import = false;
@@ -32,6 +37,7 @@ struct Request {
     other_import = (fd != nullptr && !ours) ||
                    Find<void>(info.pNext, VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT) != nullptr;
     if (!ours) fd = nullptr;
+    dedicated = Find<void>(info.pNext, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO) != nullptr;
   }
 
   bool is_dma_buf(const Script& script) const {
@@ -69,7 +75,10 @@ VkResult AllocateBelow(Device& device, const VkMemoryAllocateInfo& info, const R
 VkResult Allocate(Intercepted& call, Device& device, const VkMemoryAllocateInfo& info,
                   const VkAllocationCallbacks* allocator, VkDeviceMemory* made) {
   const Request request(call.script(), info);
-  call.With("exports", request.exports);
+  call.With("exports", request.exports).With("dedicated", static_cast<int>(request.dedicated));
+  if (request.exports != 0 && !request.dedicated && info.allocationSize >= kDelayedBytes) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(call.script().plain_delay));
+  }
   MemoryEntry entry;
   const VkMemoryType& type = device.memory_below.memoryTypes[device.TypeBelow(info.memoryTypeIndex)];
   entry.size = info.allocationSize;

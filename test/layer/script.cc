@@ -151,6 +151,10 @@ void ReadDirective(Script& script, Line& line) {
     ReadDedicated(script, line);
   } else if (directive == "prefers_dedicated") {
     script.prefers_dedicated = line.Choice<bool>({{"yes", true}, {"no", false}});
+  } else if (directive == "device_type") {
+    script.discrete = line.Choice<bool>({{"discrete", true}, {"cpu", false}});
+  } else if (directive == "plain_delay") {
+    script.plain_delay = line.Number(60'000);
   } else if (directive == "budget") {
     ReadBudget(script, line);
   } else if (directive == "budget_shrink") {

@@ -12,6 +12,10 @@
 //                                 resources whose external handle types require dedicated memory, in
 //                                 addition to the driver's; none
 //   prefers_dedicated yes|no      VkMemoryDedicatedRequirements; no
+//   device_type cpu|discrete      VkPhysicalDeviceType; cpu
+//   plain_delay MILLISECONDS      allocating exportable memory that is not dedicated sleeps first, once a MiB
+//   or
+//                                 more is allocated; 0
 //   budget absent|present         VK_EXT_memory_budget; absent, but present with one of the next two lines
 //   budget HEAP BUDGET USAGE      bytes; USAGE may be `live`; other heaps: 9/10 of the heap, and `live`
 //   budget_shrink HEAP STEP       each query lowers the heap's budget by STEP bytes, not below 0
@@ -66,6 +70,8 @@ struct Script {
   bool dedicated_buffers = false;
   bool dedicated_images = false;
   bool prefers_dedicated = false;
+  bool discrete = false;
+  uint64_t plain_delay = 0;
   std::optional<bool> budget;
   std::map<uint32_t, HeapLine> heaps;
   std::map<uint32_t, uint64_t> shrink;

@@ -3,6 +3,7 @@
  */
 import {
   type Allocation,
+  type DedicationName,
   flagNames,
   type KindName,
   type PropertyFlagName,
@@ -11,7 +12,7 @@ import {
 import type { Command } from 'commander';
 import type { IfExists } from '../request/if-exists.js';
 import type { AllocateOptions } from '../request/requests.js';
-import { allocationObject } from './allocation.js';
+import { allocationObject, pagesText } from './allocation.js';
 import { actionOf, newCommand } from './command.js';
 import { humanBytes, short, wrap } from './format.js';
 import { type HintWords, hintsText, parseHints } from './hints.js';
@@ -33,6 +34,10 @@ driver chooses one of drmFormatModifiers=M+M..., or any without it. 'doctor' lis
 
 --sharing one-writer: one session at a time may write, while others read. --sharing exclusive: one session may
 write, or any number may read. An allocation with --publishable can later be made immutable with 'publish'.
+
+--dedicated: memory that is dedicated to a buffer or an image can have nothing else bound to it by Vulkan; CUDA
+maps it like any other. auto dedicates OPAQUE_FD memory where 'doctor' shows that its pages are larger then;
+never keeps it free for any buffer; always dedicates it, without --buffer-usage or --image to a transfer buffer.
 
 For virtual machines: --power-of-two and --align round the size up, as PCI BARs require. The other hints are
 for MAPPABLE memory over a memfd: --prefault provides every page in advance; --huge-pages uses huge pages of
@@ -65,6 +70,7 @@ interface Options extends HintWords {
   readonly image?: string;
   readonly sharing?: string;
   readonly publishable?: boolean;
+  readonly dedicated?: string;
   readonly ifExists?: string;
 }
 
@@ -78,7 +84,9 @@ function madeText(made: Allocation, created: boolean): string {
   const kinds = made.kinds.map((each) => short('KIND_', each)).join(',');
   const flags = flagNames(memoryPropertyFlags).join(' ') || 'no flags';
   const verb = created ? 'Allocated' : 'Existing';
-  const dedicated = made.dedicated ? 'dedicated' : 'not dedicated';
+  const dedicated = [made.dedicated ? 'dedicated' : 'not dedicated', pagesText(made)]
+    .filter(Boolean)
+    .join(', ');
   const lines = [
     `${verb} ${made.name}: ${humanBytes(made.sizeBytes)}, ${kinds}, id ${made.id}.`,
     ...wrap(`Memory type ${memoryTypeIndex} of heap ${heapIndex} (${flags}), ${dedicated}.`, 100),
@@ -118,6 +126,7 @@ export function allocCommand(): Command {
     .option('--image <image>', 'allocate for an image: format=37,width=1920,height=1080,usage=0x13 and so on')
     .option('--sharing <who>', 'shared (default), one-writer or exclusive')
     .option('--publishable', 'allow to publish it later')
+    .option('--dedicated <when>', 'auto (default), never or always: dedicate it to one buffer or image')
     .option(
       '--if-exists <what>',
       'fail (default), or claim: use the existing allocation of the name, if it fits',
@@ -134,7 +143,15 @@ export function allocCommand(): Command {
     })
     .action(
       actionOf(async ({ control, print }, [name = ''], options) => {
-        const { size, kind = ['MAPPABLE'], memoryType, bufferUsage, image, sharing } = options as Options;
+        const {
+          size,
+          kind = ['MAPPABLE'],
+          memoryType,
+          bufferUsage,
+          image,
+          sharing,
+          dedicated,
+        } = options as Options;
         const { publishable = false, ifExists = 'fail' } = options as Options;
         const { require: required = [], prefer: preferred = [], forbid: forbidden = [] } = options as Options;
         const hints = parseHints(options as Options);
@@ -145,6 +162,7 @@ export function allocCommand(): Command {
           lifetime: 'NAMED',
           ...(sharing !== undefined && { sharing: wordOf(sharing) as SharingName }),
           publishable,
+          ...(dedicated !== undefined && { dedication: wordOf(dedicated) as DedicationName }),
           properties: { required, preferred, forbidden },
           ...(hints && { hints }),
           ...(memoryType !== undefined && { memoryTypeIndex: parseNumber('--memory-type', memoryType) }),

@@ -2,7 +2,7 @@
  * Parses the values of --allocate: 'name=frames,size=64M,kind=MAPPABLE+OPAQUE_FD', with the keys in any
  * order, each of them once.
  */
-import { type Draft, SHARING_NAMES, VkmemError } from '@vkmemd/proto';
+import { DEDICATION_NAMES, type Draft, SHARING_NAMES, VkmemError } from '@vkmemd/proto';
 import { checkKinds, checkWord } from '../request/arguments.js';
 import { nameToClaim } from '../request/if-exists.js';
 import { allocateRequest } from '../request/requests.js';
@@ -10,7 +10,17 @@ import { parseFlag, parseHints } from './hints.js';
 import { parseSize } from './size.js';
 
 const FLAGS = ['publishable', 'power-of-two', 'prefault', 'reopenable'] as const;
-const VALUED = ['name', 'size', 'kind', 'lifetime', 'sharing', 'if-exists', 'align', 'huge-pages'] as const;
+const VALUED = [
+  'name',
+  'size',
+  'kind',
+  'lifetime',
+  'sharing',
+  'if-exists',
+  'align',
+  'huge-pages',
+  'dedicated',
+] as const;
 const KEYS = [...VALUED, ...FLAGS];
 type Key = (typeof KEYS)[number];
 
@@ -77,6 +87,7 @@ export function parseWanted(text: string): Wanted {
       ...named,
       ...(values.has('sharing') && { sharing: word('sharing', SHARING_NAMES, 'SHARED') }),
       publishable: parseFlag('publishable', values.get('publishable')),
+      ...(values.has('dedicated') && { dedication: word('dedicated', DEDICATION_NAMES, 'AUTO') }),
       ...(hints && { hints }),
     },
     [],

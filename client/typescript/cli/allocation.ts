@@ -28,6 +28,8 @@ export function allocationObject(allocation: Allocation): object {
     memoryPropertyFlags: allocation.memoryPropertyFlags,
     flags: flagNames(allocation.memoryPropertyFlags),
     dedicated: allocation.dedicated,
+    dedicatedBy: known(short('DEDICATED_BY_', allocation.dedicatedBy)),
+    pageSize: known(short('PAGE_SIZE_', allocation.pageSize)),
     imported: allocation.imported,
     handleTypes: allocation.handleTypes,
     requirements: requirements ?? null,
@@ -44,6 +46,20 @@ export function allocationObject(allocation: Allocation): object {
     hints: hintsObject(allocation),
     createdAt: ms === undefined ? null : new Date(ms).toISOString(),
   };
+}
+
+const known = (word: string): string | null => (word === 'UNSPECIFIED' ? null : word);
+
+const CHOSEN: Record<string, string> = {
+  DEDICATED_BY_DRIVER: 'by the driver',
+  DEDICATED_BY_MEASUREMENT: 'by measurement',
+  DEDICATED_BY_REQUEST: 'as requested',
+};
+
+/** 'large pages, by measurement'; empty where nothing is known. */
+export function pagesText({ pageSize, dedicatedBy }: Allocation): string {
+  const pages = known(short('PAGE_SIZE_', pageSize));
+  return [CHOSEN[dedicatedBy], pages && `${pages.toLowerCase()} pages`].filter(Boolean).join(', ');
 }
 
 const COLUMNS: readonly Column[] = [

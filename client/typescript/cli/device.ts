@@ -52,6 +52,7 @@ export function deviceObject(device: Device, { budgetSource, deviceMemories }: D
       flags: flagNames(propertyFlags),
     })),
     kinds: Object.fromEntries(kinds),
+    pages: pagesObject(device),
     budgetSource,
     limits: {
       maxMemoryAllocationCount: device.maxAllocationCount,
@@ -59,6 +60,19 @@ export function deviceObject(device: Device, { budgetSource, deviceMemories }: D
       maxMemoryAllocationSize: device.maxAllocationSizeBytes,
       allocations: deviceMemories,
     },
+  };
+}
+
+/** The measurement of its pages; null of a daemon that reports none. */
+function pagesObject({ pageMeasurement }: Device): object | null {
+  if (!pageMeasurement) return null;
+  const { sizeBytes, plainNanoseconds, dedicatedNanoseconds, ...rest } = pageMeasurement;
+  const measured = sizeBytes > 0n;
+  return {
+    ...rest,
+    sizeBytes: measured ? sizeBytes : null,
+    plainMs: measured ? Number(plainNanoseconds) / 1e6 : null,
+    dedicatedMs: measured ? Number(dedicatedNanoseconds) / 1e6 : null,
   };
 }
 
@@ -91,6 +105,7 @@ export function deviceText(device: Device, { deviceMemories }: DeviceState): str
     const how = [via, MISSING[missing] ?? missing, reason].filter(Boolean).join('; ');
     return wrapped([short('KIND_', kind), short('RUNG_', rung)], how, REASON_WIDTH);
   });
+  const { pageMeasurement } = device;
   const held = deviceMemories === null ? 'at most' : `${deviceMemories} of at most`;
   const size = humanBytes(device.maxAllocationSizeBytes);
   const { maxAllocationCount: driver, maxMappedAllocationCount: mapped } = device;
@@ -112,5 +127,6 @@ export function deviceText(device: Device, { deviceMemories }: DeviceState): str
     table([{ heading: 'KIND' }, { heading: 'RUNG' }, { heading: 'HOW, OR WHY NOT' }], kinds),
     '',
     ...wrap(limits, WIDTH),
+    ...(pageMeasurement ? wrap(`Pages: ${pageMeasurement.reason}`, WIDTH) : []),
   ].join('\n');
 }

@@ -88,6 +88,8 @@ export function requireFit(request: Request, existing: Allocation): void {
     request.image && !holdsImage(existing.image, request.image) && 'it is not for that image',
     sharing !== 'SHARING_UNSPECIFIED' && sharing !== existingSharing && `its sharing is ${existingSharing}`,
     request.publishable && !existing.publishable && 'it cannot be published',
+    request.dedication === 'DEDICATION_NEVER' && existing.dedicated && 'it is dedicated',
+    request.dedication === 'DEDICATION_ALWAYS' && !existing.dedicated && 'it is not dedicated',
     ...missingHints(request.hints, existing),
   ].filter((difference) => typeof difference === 'string');
   if (differences.length === 0) return;

@@ -7,6 +7,8 @@ import {
   type AccessName,
   type Allocation,
   accessToWire,
+  DEDICATION_NAMES,
+  type DedicationName,
   type Draft,
   type KindName,
   kindToWire,
@@ -79,6 +81,13 @@ export interface AllocateOptions extends ResourceOptions {
   readonly sharing?: SharingName;
   /** Whether it may be published later; for MAPPABLE memory over a memfd only. Default false. */
   readonly publishable?: boolean;
+  /**
+   * Whether memory that the driver allocates is dedicated to one resource, which alone can be bound to it then.
+   * 'AUTO': where the driver requires or prefers it, and for OPAQUE_FD where dedicated memory has larger pages
+   * (docs/kinds.md). 'NEVER': any buffer can be bound to it. 'ALWAYS': to `buffer` or `image`, or to a transfer
+   * buffer. Default 'AUTO'.
+   */
+  readonly dedication?: DedicationName;
   /** Requirements of virtual machines (docs/virtualization.md). */
   readonly hints?: HintOptions;
   /**
@@ -147,7 +156,7 @@ export function allocateRequest(
   options: AllocateOptions,
   grant: readonly KindName[],
 ): Draft<'AllocateRequest'> {
-  const { size, kinds = DEFAULT_KINDS, access = 'rw', image, sharing } = options;
+  const { size, kinds = DEFAULT_KINDS, access = 'rw', image, sharing, dedication } = options;
   return {
     sizeBytes: size === undefined && image !== undefined ? 0n : checkSize(size),
     kinds: checkKinds(kinds).map(kindToWire),
@@ -162,6 +171,10 @@ export function allocateRequest(
         ? 'SHARING_UNSPECIFIED'
         : `SHARING_${checkWord('sharing', sharing, SHARING_NAMES)}`,
     publishable: options.publishable === true,
+    dedication:
+      dedication === undefined
+        ? 'DEDICATION_UNSPECIFIED'
+        : `DEDICATION_${checkWord('dedication', dedication, DEDICATION_NAMES)}`,
     ...hintFields(options.hints),
   };
 }

@@ -21,7 +21,7 @@ import { onHugePages } from '../../vulkan/hints.js';
 import type { Charge } from '../accounting/ledger.js';
 import { AccessLock } from '../grant/access-lock.js';
 import type { Session } from '../session/session.js';
-import { describeHints, describeRequirements, describeResource } from './description.js';
+import { describeHints, describePages, describeRequirements, describeResource } from './description.js';
 import { Publication } from './publication.js';
 
 /** The properties that are fixed when an allocation is made. */
@@ -196,7 +196,7 @@ export class Allocation {
   describe(): Decoded<'Allocation'> {
     const { terms, memory } = this;
     const { plan } = memory;
-    const { kinds, ownerUid, owner, requirements, resource, hints } = this.#fixed;
+    const { kinds, ownerUid, owner, requirements, resource, hints, pageSize, dedicatedBy } = this.#fixed;
     const described = {
       id: this.id,
       name: terms.name,
@@ -222,6 +222,8 @@ export class Allocation {
       writerSessionId: terms.sharing === 'SHARED' ? 0n : (this.lock.writer?.id ?? 0n),
       hints,
       kept: this.persisted,
+      pageSize,
+      dedicatedBy,
     };
     return resource ? { ...described, ...resource } : described;
   }
@@ -236,5 +238,6 @@ function fixedPart({ kinds, tenant }: AllocationTerms, { plan }: DeviceMemory) {
     requirements: describeRequirements(plan),
     resource: plan.resource && describeResource(plan.resource),
     hints: describeHints(plan.hints),
+    ...describePages(plan),
   };
 }

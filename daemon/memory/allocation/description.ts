@@ -1,6 +1,6 @@
 /**
  * A memory plan as the contract describes it: the driver's memory requirements of a resource, the resource,
- * the hints.
+ * the pages, the hints.
  */
 import type { Decoded } from '@vkmemd/proto';
 import {
@@ -40,6 +40,14 @@ export function describeResource(resource: NativeResource | undefined): {
       drmFormatModifiers: [...modifiers],
     },
   };
+}
+
+/** The class of its pages, and what decided whether it is dedicated. */
+export function describePages({
+  pages,
+}: MemoryPlan): Pick<Decoded<'Allocation'>, 'pageSize' | 'dedicatedBy'> {
+  const { size, by } = pages ?? { size: 'UNSPECIFIED', by: 'UNSPECIFIED' };
+  return { pageSize: `PAGE_SIZE_${size}`, dedicatedBy: `DEDICATED_BY_${by}` };
 }
 
 /** The hints as requested; null for none. */

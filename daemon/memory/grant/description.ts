@@ -7,7 +7,7 @@ import {
   LAYOUT_GENERAL,
   type MemoryPlan,
 } from '../../vulkan/device.js';
-import { describeRequirements, describeResource } from '../allocation/description.js';
+import { describePages, describeRequirements, describeResource } from '../allocation/description.js';
 import { readOnlyIsEnforced } from '../authority.js';
 import type { GrantRecord } from './record.js';
 
@@ -55,6 +55,7 @@ export function describeGrant(
     handleTypes: plan.handleTypes,
     requirements: plan.requirements ? describeRequirements(plan) : null,
     ...(plan.resource ? toImport(plan) : {}),
+    ...describePages(plan),
   };
 }
 

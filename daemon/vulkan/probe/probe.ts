@@ -21,9 +21,11 @@ import { bitsOf, supportForBuffers } from '../external-support.js';
 import { Extension, HandleType } from '../flags.js';
 import { type KindReport, supported, unsupported } from '../kinds.js';
 import type { DeviceInfo, NativeDevice } from '../native.js';
+import type { PageMeasurementStore } from '../page-measurement.js';
 import { probeDmaBuf, probeDmaBufCount, probeMappedDmaBuf } from './dma-buf.js';
 import { probeMemfd } from './memfd.js';
 import { probeOpaqueFd } from './opaque-fd.js';
+import { measurePages } from './pages.js';
 import { probeRdmaAddress } from './rdma-address.js';
 import { HostSample, type ProbeSubject } from './sample.js';
 
@@ -34,9 +36,14 @@ const MAPPABLE_WAYS: readonly MappableWay[] = ['memfd', 'dma-buf'];
 
 /**
  * Probes an open device. The result also contains the kinds that are UNSUPPORTED.
+ * @param store What earlier starts measured.
  * @throws VkmemError DEVICE_LOST.
  */
-export async function probe(device: NativeDevice, info: DeviceInfo): Promise<Capabilities> {
+export async function probe(
+  device: NativeDevice,
+  info: DeviceInfo,
+  store?: PageMeasurementStore,
+): Promise<Capabilities> {
   const began = performance.now();
   const driver = await readDriverCapabilities(device, info);
   const subject = subjectOf(device, info, driver);
@@ -57,9 +64,10 @@ export async function probe(device: NativeDevice, info: DeviceInfo): Promise<Cap
     ['RDMA_ADDRESS', await attempt(() => probeRdmaAddress(subject))],
   ]);
   const together = await attempt(() => probeTogether(subject, mappable, opaqueFd));
+  const pages = await measurePages(subject, store);
   const { opaqueFile } = subject;
   const milliseconds = performance.now() - began;
-  return { ...driver, kinds, together, mappableBy, opaqueFile, dmaBufCounted, milliseconds };
+  return { ...driver, kinds, together, mappableBy, opaqueFile, dmaBufCounted, pages, milliseconds };
 }
 
 function subjectOf(device: NativeDevice, info: DeviceInfo, driver: DriverCapabilities): ProbeSubject {

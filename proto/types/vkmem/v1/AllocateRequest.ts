@@ -7,6 +7,7 @@ import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescriptio
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
 import type { Sharing as _vkmem_v1_Sharing, Sharing__Output as _vkmem_v1_Sharing__Output } from '../../vkmem/v1/Sharing.js';
 import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from '../../vkmem/v1/MemoryHints.js';
+import type { Dedication as _vkmem_v1_Dedication, Dedication__Output as _vkmem_v1_Dedication__Output } from '../../vkmem/v1/Dedication.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -65,6 +66,7 @@ export interface AllocateRequest {
    */
   'requestId'?: (string);
   'hints'?: (_vkmem_v1_MemoryHints | null);
+  'dedication'?: (_vkmem_v1_Dedication);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.
@@ -128,6 +130,7 @@ export interface AllocateRequest__Output {
    */
   'requestId': (string);
   'hints': (_vkmem_v1_MemoryHints__Output | null);
+  'dedication': (_vkmem_v1_Dedication__Output);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * What will be bound to the memory.

@@ -10,6 +10,8 @@ import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__
 import type { Sharing as _vkmem_v1_Sharing, Sharing__Output as _vkmem_v1_Sharing__Output } from '../../vkmem/v1/Sharing.js';
 import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkmem_v1_MemoryHints__Output } from '../../vkmem/v1/MemoryHints.js';
 import type { Tenant as _vkmem_v1_Tenant, Tenant__Output as _vkmem_v1_Tenant__Output } from '../../vkmem/v1/Tenant.js';
+import type { PageSize as _vkmem_v1_PageSize, PageSize__Output as _vkmem_v1_PageSize__Output } from '../../vkmem/v1/PageSize.js';
+import type { DedicatedBy as _vkmem_v1_DedicatedBy, DedicatedBy__Output as _vkmem_v1_DedicatedBy__Output } from '../../vkmem/v1/DedicatedBy.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -92,6 +94,8 @@ export interface Allocation {
    * The session that it ends with; 0 for LIFETIME_NAMED.
    */
   'ownerSessionId'?: (number | string | Long);
+  'pageSize'?: (_vkmem_v1_PageSize);
+  'dedicatedBy'?: (_vkmem_v1_DedicatedBy);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */
@@ -178,6 +182,8 @@ export interface Allocation__Output {
    * The session that it ends with; 0 for LIFETIME_NAMED.
    */
   'ownerSessionId': (Long);
+  'pageSize': (_vkmem_v1_PageSize__Output);
+  'dedicatedBy': (_vkmem_v1_DedicatedBy__Output);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */

@@ -4,6 +4,7 @@ import type { DeviceType as _vkmem_v1_DeviceType, DeviceType__Output as _vkmem_v
 import type { Heap as _vkmem_v1_Heap, Heap__Output as _vkmem_v1_Heap__Output } from '../../vkmem/v1/Heap.js';
 import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from '../../vkmem/v1/MemoryType.js';
 import type { KindReport as _vkmem_v1_KindReport, KindReport__Output as _vkmem_v1_KindReport__Output } from '../../vkmem/v1/KindReport.js';
+import type { PageMeasurement as _vkmem_v1_PageMeasurement, PageMeasurement__Output as _vkmem_v1_PageMeasurement__Output } from '../../vkmem/v1/PageMeasurement.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Device {
@@ -35,6 +36,10 @@ export interface Device {
    * never holds more.
    */
   'maxMappedAllocationCount'?: (number);
+  /**
+   * How long the driver takes for plain and for dedicated memory.
+   */
+  'pageMeasurement'?: (_vkmem_v1_PageMeasurement | null);
 }
 
 export interface Device__Output {
@@ -66,4 +71,8 @@ export interface Device__Output {
    * never holds more.
    */
   'maxMappedAllocationCount': (number);
+  /**
+   * How long the driver takes for plain and for dedicated memory.
+   */
+  'pageMeasurement': (_vkmem_v1_PageMeasurement__Output | null);
 }

@@ -8,6 +8,8 @@ import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _goo
 import type { MemoryRequirements as _vkmem_v1_MemoryRequirements, MemoryRequirements__Output as _vkmem_v1_MemoryRequirements__Output } from '../../vkmem/v1/MemoryRequirements.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
 import type { ImageImport as _vkmem_v1_ImageImport, ImageImport__Output as _vkmem_v1_ImageImport__Output } from '../../vkmem/v1/ImageImport.js';
+import type { PageSize as _vkmem_v1_PageSize, PageSize__Output as _vkmem_v1_PageSize__Output } from '../../vkmem/v1/PageSize.js';
+import type { DedicatedBy as _vkmem_v1_DedicatedBy, DedicatedBy__Output as _vkmem_v1_DedicatedBy__Output } from '../../vkmem/v1/DedicatedBy.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -49,6 +51,12 @@ export interface Grant {
   'memoryTypeIndex'?: (number);
   'memoryPropertyFlags'?: (number);
   'heapIndex'?: (number);
+  /**
+   * Whether it is dedicated to `resource`. An importer by Vulkan must then repeat it
+   * (VkMemoryDedicatedAllocateInfo): the buffer with the usage below, handle_types, and allocation_size_bytes as its
+   * size. CUDA needs nothing of it for cuMemImportFromShareableHandle, and for cuImportExternalMemory the flag
+   * CUDA_EXTERNAL_MEMORY_DEDICATED.
+   */
   'dedicated'?: (boolean);
   'cacheType'?: (_vkmem_v1_CacheType);
   /**
@@ -81,6 +89,8 @@ export interface Grant {
   'requirements'?: (_vkmem_v1_MemoryRequirements | null);
   'buffer'?: (_vkmem_v1_BufferDescription | null);
   'image'?: (_vkmem_v1_ImageImport | null);
+  'pageSize'?: (_vkmem_v1_PageSize);
+  'dedicatedBy'?: (_vkmem_v1_DedicatedBy);
   /**
    * What an importer of dedicated memory must repeat (VkMemoryDedicatedAllocateInfo).
    */
@@ -126,6 +136,12 @@ export interface Grant__Output {
   'memoryTypeIndex': (number);
   'memoryPropertyFlags': (number);
   'heapIndex': (number);
+  /**
+   * Whether it is dedicated to `resource`. An importer by Vulkan must then repeat it
+   * (VkMemoryDedicatedAllocateInfo): the buffer with the usage below, handle_types, and allocation_size_bytes as its
+   * size. CUDA needs nothing of it for cuMemImportFromShareableHandle, and for cuImportExternalMemory the flag
+   * CUDA_EXTERNAL_MEMORY_DEDICATED.
+   */
   'dedicated': (boolean);
   'cacheType': (_vkmem_v1_CacheType__Output);
   /**
@@ -158,6 +174,8 @@ export interface Grant__Output {
   'requirements': (_vkmem_v1_MemoryRequirements__Output | null);
   'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
   'image'?: (_vkmem_v1_ImageImport__Output | null);
+  'pageSize': (_vkmem_v1_PageSize__Output);
+  'dedicatedBy': (_vkmem_v1_DedicatedBy__Output);
   /**
    * What an importer of dedicated memory must repeat (VkMemoryDedicatedAllocateInfo).
    */
