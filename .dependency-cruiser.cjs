@@ -54,6 +54,7 @@ const ARROWS = {
     SOCKET_FILE,
     'daemon/store/names.ts',
     'daemon/systemd/datagram.ts',
+    'daemon/systemd/logged-error.ts',
     'daemon/systemd/standard-output.ts',
   ],
   [CORE]: [...BELOW_REQUESTS, 'daemon/requests/'],

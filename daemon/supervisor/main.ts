@@ -22,6 +22,7 @@ import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
 import { FolderLock } from '../folder-lock.js';
 import { removeIfStale } from '../socket-file.js';
 import { STATE_FOLDER } from '../store/names.js';
+import { loggedError } from '../systemd/logged-error.js';
 import { StandardOutput } from '../systemd/standard-output.js';
 import { FdStore } from './fd-store.js';
 import { inheritedFds, Manager } from './manager.js';
@@ -119,7 +120,7 @@ async function main(args: readonly string[]): Promise<void> {
   // It holds the fds of all memory: another process of its user may not open them.
   setDumpable(false);
   const output = new StandardOutput();
-  const log = pino({ name: 'vkmemd-supervisor' }, output);
+  const log = pino({ name: 'vkmemd-supervisor', serializers: { err: loggedError } }, output);
   let status = EXIT_FAILURE;
   try {
     status = await run(args, log);

@@ -7,6 +7,7 @@
  */
 import { pino } from 'pino';
 import { entryOf, IDENTIFIER, isJournal, Journal } from './journal.js';
+import { loggedError } from './logged-error.js';
 import { StandardOutput } from './standard-output.js';
 
 const STANDARD_ERROR = 2;
@@ -43,7 +44,8 @@ export async function openLog(level: string, env: NodeJS.ProcessEnv, journalPath
     }
     output.write(line);
   };
-  const log = pino({ name: IDENTIFIER, level }, { write });
+  const serializers = { err: loggedError };
+  const log = pino({ name: IDENTIFIER, level, serializers }, { write });
   const always = pino({ name: IDENTIFIER, level: 'info' }, { write });
   if (openFailure !== undefined) {
     log.warn({ err: openFailure }, 'the journal cannot be opened: logging to standard output');
