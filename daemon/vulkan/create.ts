@@ -3,7 +3,7 @@
  * sent, or imported again from handles of an earlier daemon. On failure nothing stays allocated, and the
  * caller still owns the fds that it passed. On success the memory owns them (MemoryHandles).
  */
-import { AsyncDisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
 import { HandleType } from './flags.js';
 import type { ForeignSource } from './foreign-handle.js';
@@ -41,14 +41,7 @@ export async function allocateMemory(
 ): Promise<CreatedMemory> {
   if (plan.memfd) return allocateMappable(device, plan, name);
   const { size, memoryTypeIndex, handleTypes, dedicated } = plan;
-  await using undo = new AsyncDisposableStack();
-  const memory = undo.adopt(
-    await native(device.allocate(size, memoryTypeIndex, handleTypes, dedicated)),
-    (allocated) => native(allocated.free()),
-  );
-  await native(device.zero(memory));
-  undo.move();
-  return { memory };
+  return { memory: await native(device.allocate(size, memoryTypeIndex, handleTypes, dedicated, true)) };
 }
 
 /** Imports memory of a client. @throws VkmemError if the driver fails. */

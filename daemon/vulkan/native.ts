@@ -162,11 +162,13 @@ export interface NativeMemory {
  * resource owns that resource.
  */
 export interface NativeDevice {
+  /** @param zeroed Whether it is zeroed in the same job, as by zero(); if that fails, it is freed. Default false. */
   allocate(
     size: bigint,
     memoryTypeIndex: number,
     exportTypes: number,
     dedicated?: NativeResource,
+    zeroed?: boolean,
   ): Promise<NativeMemory>;
   /** @param before Detached memory of the same memfd, whose mapping is imported instead of a new one. */
   importHost(

@@ -37,10 +37,14 @@ const EXPORTED_AS: Readonly<Record<KindName, number>> = {
   RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
 };
 
+/** The number of buffers whose requirements are remembered. */
+const MAX_KNOWN = 256;
+
 export class Planner {
   readonly #device: NativeDevice;
   readonly #info: DeviceInfo;
   readonly #capabilities: Capabilities;
+  readonly #known = new Map<string, Requirements>();
 
   constructor(device: NativeDevice, info: DeviceInfo, capabilities: Capabilities) {
     this.#device = device;
@@ -171,10 +175,24 @@ export class Planner {
     return support;
   }
 
-  /** @throws VkmemError KIND_UNSUPPORTED if the driver cannot create the resource. */
+  /**
+   * The same for all equal resources (specification of vkGetBufferMemoryRequirements2), so those of a buffer are
+   * asked for once.
+   * @throws VkmemError KIND_UNSUPPORTED if the driver cannot create the resource.
+   */
   async #requirements(resource: NativeResource, declared: number): Promise<Requirements> {
+    const key = resource.what === 'buffer' ? `${resource.size} ${resource.usage} ${declared}` : undefined;
+    const known = key && this.#known.get(key);
+    if (known) return known;
     try {
-      return await native(this.#device.requirements(resource, declared));
+      const needs = await native(this.#device.requirements(resource, declared));
+      if (key) {
+        // The oldest one: a Map has the order of its entries.
+        const [oldest] = this.#known.size < MAX_KNOWN ? [] : this.#known.keys();
+        if (oldest !== undefined) this.#known.delete(oldest);
+        this.#known.set(key, needs);
+      }
+      return needs;
     } catch (error) {
       throw refusalOf(resource, error);
     }

@@ -28,6 +28,14 @@ class WitnessedLedger extends Ledger {
   }
 }
 
+interface Question {
+  readonly number: number;
+  answer: (reported: Reported[]) => void;
+  reported?: Reported;
+  foreign: bigint;
+  admitted: Promise<void>;
+}
+
 /**
  * A driver with its own and other processes' memory, whose queries and answers occur at moments that the test
  * chooses.
@@ -40,20 +48,22 @@ class Scenario {
   /** Bytes that the driver counts, by their charge. */
   readonly existing = new Set<Charge>();
   readonly charges: Charge[] = [];
-  readonly asked: {
-    answer: (reported: Reported[]) => void;
-    reported?: Reported;
-    foreign: bigint;
-    admitted: Promise<void>;
-  }[] = [];
+  readonly asked: Question[] = [];
+  /** The latest question that was answered: it decides what is asked soon after. */
+  latest: Question | undefined;
+  #questions = 0;
   broken = '';
+  /** Requests that no new question decided. */
+  reused = 0;
   admissions = 0;
 
   constructor() {
     const memoryBudget = () =>
-      new Promise<Reported[]>((answer) =>
-        this.asked.push({ answer, foreign: 0n, admitted: Promise.resolve() }),
-      );
+      new Promise<Reported[]>((answer) => {
+        const number = this.#questions;
+        this.#questions += 1;
+        this.asked.push({ number, answer, foreign: 0n, admitted: Promise.resolve() });
+      });
     const source = { info: { heaps: [{ size: SIZE }] }, memoryBudget };
     const fault = (what: string) => {
       this.broken = what;
@@ -62,10 +72,13 @@ class Scenario {
   }
 
   request(bytes: bigint): void {
+    const questions = this.#questions;
     const admitted = this.budget.admit(bytes, 0, payer(this.ledger, 1));
-    const question = this.asked.at(-1);
+    const anew = this.#questions > questions;
+    const question = anew ? this.asked.at(-1) : this.latest;
     if (!question) throw new Error('the driver was not queried');
-    question.admitted = admitted.then(
+    if (!anew) this.reused += 1;
+    const decided = admitted.then(
       (charge) => {
         this.charges.push(charge);
         this.admissions += 1;
@@ -78,6 +91,7 @@ class Scenario {
         if (code !== 'BUDGET_EXCEEDED') this.broken = `refused with ${code}`;
       },
     );
+    question.admitted = Promise.all([question.admitted, decided]).then(() => {});
   }
 
   /** The driver takes a sample of its state. */
@@ -95,7 +109,10 @@ class Scenario {
     const seen = this.asked.filter(({ reported }) => reported);
     const given = all ? seen : seen.slice(pick % Math.max(seen.length, 1)).slice(0, 1);
     for (const { answer, reported } of given) answer(reported ? [reported] : []);
-    for (const question of given) this.asked.splice(this.asked.indexOf(question), 1);
+    for (const question of given) {
+      this.asked.splice(this.asked.indexOf(question), 1);
+      if (question.number >= (this.latest?.number ?? 0)) this.latest = question;
+    }
     await Promise.all(given.map(({ admitted }) => admitted));
   }
 
@@ -139,7 +156,7 @@ const command = fc.oneof(
 );
 
 t.test('no interleaving admits more than the driver allowed', async (t) => {
-  let admissions = 0;
+  let [admissions, reused] = [0, 0];
   const property = fc.asyncProperty(
     fc.array(command, { minLength: 20, maxLength: 150, size: 'max' }),
     async (commands) => {
@@ -152,8 +169,10 @@ t.test('no interleaving admits more than the driver allowed', async (t) => {
       if (scenario.broken) throw new Error(scenario.broken);
       if (!scenario.ledger.empty) throw new Error('the ledger is not empty');
       admissions += scenario.admissions;
+      reused += scenario.reused;
     },
   );
   await fc.assert(property, { numRuns: 1000 });
   t.ok(admissions > 1000, `${admissions} admissions`);
+  t.ok(reused > 100, `${reused} requests were decided by recent figures`);
 });

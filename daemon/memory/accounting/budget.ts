@@ -17,9 +17,11 @@
  * On a heap whose memory is the host's, the limits of the host count too (host-room.ts): a control group's limit
  * may be far below what a driver reports.
  *
- * Admission queries the driver first. Then it checks the tenant's quota and the heap, and charges, in one
- * synchronous step, so two requests can never be admitted for the same bytes. If the query fails, the request
- * fails with the query's error: no request is admitted on an estimate then. Inspection reports the estimate.
+ * Admission takes the driver's figures of at most 50 ms ago, or queries them. Then it checks the tenant's quota and the
+ * heap, and charges, in one synchronous step, so two requests can never be admitted for the same bytes: the ledger's
+ * own figures are always current. A request that does not fit, or takes much of what is left, is decided by a new query.
+ * If the query fails, the request fails with the query's error: no request is admitted on an estimate then. Inspection
+ * reports the estimate.
  */
 import { humanBytes, VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../../policy/tenant.js';
@@ -97,6 +99,11 @@ interface Sample {
   readonly left: bigint;
 }
 
+/** Milliseconds for which the driver's figures decide. */
+const RECENT_MS = 50;
+/** So many times the bytes of a request must be available for the figures to decide. */
+const EASY = 8n;
+
 export class Budget {
   readonly #device: BudgetSource;
   readonly #ledger: Ledger;
@@ -105,6 +112,8 @@ export class Budget {
   readonly #guarantees: Guarantees;
   readonly #host: Pick<HostRoom, 'of' | 'require'>;
   #failing = false;
+  /** The driver's latest figures, and when they were asked for: answers may come in another order. */
+  #last: { readonly at: number; readonly samples: readonly (Sample | undefined)[] } | undefined;
 
   constructor(
     device: BudgetSource,
@@ -155,14 +164,12 @@ export class Budget {
       });
     }
     payer.require(bytes, heap);
+    const recent = this.#recent();
+    if (recent && this.#fitsEasily(bytes, heap, recent[heap], payer, makes)) return payer.charge(bytes, heap);
     const sampled = (await this.#sample())[heap];
     payer.require(bytes, heap);
     if (makes && bytes <= this.#account(heap, sampled, false).driverLeft) this.#host.require(bytes, heap);
-    const account = this.#account(heap, sampled, makes);
-    const { own, all } = payer.unused(heap);
-    const left = account.available + account.guaranteed;
-    const guaranteed = smaller(all, left);
-    const available = left - guaranteed + smaller(own, guaranteed);
+    const available = this.#availableTo(payer, heap, this.#account(heap, sampled, makes));
     if (bytes > available) {
       const { name } = payer.tenant;
       throw new VkmemError(
@@ -174,17 +181,45 @@ export class Budget {
     return payer.charge(bytes, heap);
   }
 
+  /** The bytes of a heap that the payer may have. */
+  #availableTo(payer: Payer, heap: number, account: HeapBudget): bigint {
+    const { own, all } = payer.unused(heap);
+    const left = account.available + account.guaranteed;
+    const guaranteed = smaller(all, left);
+    return left - guaranteed + smaller(own, guaranteed);
+  }
+
+  /** The driver's last figures, if they are recent. */
+  #recent(): readonly (Sample | undefined)[] | undefined {
+    return this.#last && performance.now() - this.#last.at <= RECENT_MS ? this.#last.samples : undefined;
+  }
+
+  /** Whether far more is available than another process can have taken since the figures came. */
+  #fitsEasily(
+    bytes: bigint,
+    heap: number,
+    sampled: Sample | undefined,
+    payer: Payer,
+    makes: boolean,
+  ): boolean {
+    const account = this.#account(heap, sampled, makes);
+    return bytes * EASY <= this.#availableTo(payer, heap, account);
+  }
+
   /**
    * The driver's figures per heap, with the ledger's figures from before the query; undefined for a heap
    * without driver figures.
    */
   async #sample(): Promise<readonly (Sample | undefined)[]> {
+    const at = performance.now();
     const before = this.#device.info.heaps.map((_, index) => ({
       live: this.#ledger.heap(index).live,
       left: this.#ledger.leftLive(index),
     }));
     const reported = (await this.#device.memoryBudget()) ?? [];
-    return before.map((then, index) => reported[index] && { ...reported[index], ...then });
+    const samples = before.map((then, index) => reported[index] && { ...reported[index], ...then });
+    if (!this.#last || this.#last.at <= at) this.#last = { at, samples };
+    return samples;
   }
 
   /** @param ofHost whether the limits of the host count. */

@@ -20,6 +20,14 @@ uint32_t Args::U32(const char* name) { return ToU32(Next(), name); }
 
 uint64_t Args::U64(const char* name) { return ToU64(Next(), name); }
 
+bool Args::OptionalFlag(const char* name) {
+  Napi::Value value = Next();
+  if (!ok_ || value.IsUndefined()) return false;
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+  Refuse(name, "a boolean");
+  return false;
+}
+
 uint32_t Args::ToU32(const Napi::Value& value, const std::string& name) {
   if (!ok_) return 0;
   if (value.IsNumber()) {

@@ -63,11 +63,16 @@ Napi::Value DeviceObject::Allocate(const Napi::CallbackInfo& info) {
   const uint32_t type = args.U32("memoryTypeIndex");
   const uint32_t exports = args.U32("exportTypes");
   Memory::Dedicated dedicated = args.OptionalResource("dedicated");
+  const bool zeroed = args.OptionalFlag("zeroed");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(),
-      [core = core_, size, type, exports, dedicated] {
-        return Memory::Allocate(core, size, type, exports, dedicated);
+      [core = core_, size, type, exports, dedicated, zeroed]() -> Memory::Made {
+        Memory::Made made = Memory::Allocate(core, size, type, exports, dedicated);
+        if (!zeroed || !made.ok()) return made;
+        Status zero = vkmem::Zero(made.value());
+        if (!zero.ok()) return zero.failure();
+        return made;
       },
       WrapMemory);
 }
