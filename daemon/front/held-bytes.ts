@@ -21,6 +21,8 @@ import { grpcFault } from './grpc-faults.js';
 export const [MAX_BYTES, MAX_OF_TENANT] = [48 << 20, 36 << 20];
 /** What a call costs until its request is whole, besides its metadata and message. */
 const CALL_BYTES = 8 * 1024;
+/** What a stream of requests costs while an answer of it is not taken, besides that. */
+const STREAM_BYTES = 56 * 1024;
 /** For a request to arrive, and for an answer to be taken, in milliseconds; and how often that is checked. */
 export const [REQUEST_MS, ANSWER_MS, LOOK_MS] = [10_000, 30_000, 1000];
 
@@ -96,38 +98,66 @@ class HeldCall {
   readonly #account: Account;
   readonly #holder: Holder;
   readonly #call: BaseCall;
-  /** Of its request, and of its answers. */
+  /** What it costs besides its request and its answers. */
+  readonly #base: number;
+  readonly #streams: boolean;
+  /** Whether no message of its request has been passed on. */
+  #arriving = true;
+  /** Of its request: what has arrived and is not passed on. */
   #request = 0;
   #answers = 0;
-  /** When the request began to arrive; when the last answer was taken, or the first one was written. */
-  #since = performance.now();
+  /** So much of it is in the account. */
+  #counted = 0;
+  /** When the request, or its next message, began to arrive. */
+  #requestSince = performance.now();
+  /** When the last answer was taken, or the first one was written. */
+  #answerSince = performance.now();
   #refused = false;
   #ended = false;
-  #onTaken: (() => void) | undefined;
+  /** Passes the message that waits for the answer before it to be taken. */
+  #next: (() => void) | undefined;
 
-  constructor(account: Account, tenant: string, call: BaseCall) {
+  constructor(account: Account, tenant: string, call: BaseCall, streams: boolean) {
     this.#account = account;
     this.#call = call;
+    this.#base = CALL_BYTES + sizeOf(call.metadata);
+    this.#streams = streams;
     this.#holder = account.enter(tenant, this);
-    this.#setRequest(CALL_BYTES + sizeOf(call.metadata));
+    this.#count();
   }
 
   get bytes(): number {
-    return this.#request + this.#answers;
+    return this.#counted;
+  }
+
+  /** Refuses it if there is no room for a call that has begun. */
+  admit(): void {
+    if (!this.#ended) this.#requireRoom();
   }
 
   /** A part of the request has arrived. */
   received(bytes: number): void {
-    if (this.#refused) return;
-    if (this.#request === 0) this.#since = performance.now();
-    this.#setRequest(this.#request + bytes);
-    if (!this.#account.hasRoom(this.#holder, 0))
-      this.#refuse('sends more than the front may hold of requests that are not complete');
+    if (this.#refused || this.#ended) return;
+    if (this.#request === 0 && !this.#arriving) this.#requestSince = performance.now();
+    this.#request += bytes;
+    this.#count();
+    this.#requireRoom();
   }
 
-  /** The request, or one message of a stream of them, is passed on. */
-  passed(): void {
-    this.#setRequest(0);
+  /** No more of the request arrives. A message that waits stays. */
+  whole(): void {
+    if (this.#next === undefined) this.#passed();
+  }
+
+  /**
+   * The request, or one message of a stream of them, is passed on. gRPC then has at most the rest of a frame, for which
+   * STREAM_BYTES suffices.
+   */
+  #passed(): void {
+    this.#arriving = false;
+    this.#request = 0;
+    this.#requestSince = performance.now();
+    this.#count();
   }
 
   /** @returns false if the answer is not to be written: the call has been refused. */
@@ -144,28 +174,32 @@ class HeldCall {
   look(): void {
     if (this.#ended) return;
     const { writableLength } = this.#call.stream;
-    if (this.#answers === 0 || writableLength < this.#answers) this.#since = performance.now();
-    this.#account.change(this.#holder, writableLength - this.#answers);
+    if (this.#answers === 0 || writableLength < this.#answers) this.#answerSince = performance.now();
     this.#answers = writableLength;
+    this.#count();
     if (writableLength > 0) return;
-    const next = this.#onTaken;
+    const next = this.#next;
     // Before it is called: it may set another one, and none is served twice.
-    this.#onTaken = undefined;
+    this.#next = undefined;
     next?.();
   }
 
-  /** Calls back once no answer is held: the next message of a stream of requests is served then. */
-  whenTaken(next: () => void): void {
-    if (this.#answers === 0) next();
-    else this.#onTaken = next;
+  /** Passes on a message of a stream of requests once no answer is held. It counts until then. */
+  passWhenTaken(next: () => void): void {
+    const pass = () => {
+      this.#passed();
+      next();
+    };
+    if (this.#answers === 0) pass();
+    else this.#next = pass;
   }
 
   /** Ends it, if it has been held for too long. */
   expire(now: number): void {
-    const held = now - this.#since;
-    if (this.#request > 0 && held > REQUEST_MS) {
+    const incomplete = (this.#arriving || this.#request > 0) && this.#next === undefined;
+    if (incomplete && now - this.#requestSince > REQUEST_MS) {
       this.#refuse(`has not completed its request within ${REQUEST_MS / 1000} s`);
-    } else if (this.#answers > 0 && held > ANSWER_MS) {
+    } else if (this.#answers > 0 && now - this.#answerSince > ANSWER_MS) {
       this.#close();
     }
   }
@@ -180,21 +214,28 @@ class HeldCall {
   /** The stream is closed, or will be. */
   end(): void {
     this.#ended = true;
-    this.#account.change(this.#holder, -this.bytes);
+    this.#next = undefined;
+    this.#count();
     this.#account.leave(this.#holder, this);
-    this.#request = 0;
-    this.#answers = 0;
+  }
+
+  /** Brings the account up to date. */
+  #count(): void {
+    const base = this.#arriving || this.#request > 0 ? this.#base : 0;
+    const stream = this.#streams && this.#answers > 0 ? STREAM_BYTES : 0;
+    const bytes = this.#ended ? 0 : base + this.#request + stream + this.#answers;
+    this.#account.change(this.#holder, bytes - this.#counted);
+    this.#counted = bytes;
+  }
+
+  #requireRoom(): void {
+    if (!this.#account.hasRoom(this.#holder, 0))
+      this.#refuse('sends more than the front may hold of requests that are not complete');
   }
 
   #close(): void {
     this.#refused = true;
     this.#call.stream.destroy();
-  }
-
-  #setRequest(bytes: number): void {
-    if (this.#ended) return;
-    this.#account.change(this.#holder, bytes - this.#request);
-    this.#request = bytes;
   }
 
   /** Answers with the fault, and closes the stream, so that no more of the request arrives. */
@@ -228,10 +269,12 @@ export class HeldBytes {
     const call = intercepting as unknown as BaseCall;
     const { stream } = call;
     const key = this.#tenantOf(call.getPeer()) ?? '';
-    const held = new HeldCall(this.#account, key, call);
+    const held = new HeldCall(this.#account, key, call, requestStream);
+    // Once gRPC has begun it.
+    queueMicrotask(() => held.admit());
     this.#timer ??= setInterval(() => this.#expire(), LOOK_MS).unref();
     stream.on('data', ({ length }: Buffer) => held.received(length));
-    stream.once('end', () => held.passed());
+    stream.once('end', () => held.whole());
     stream.once('close', () => held.end());
     const send = call.sendMessage.bind(call);
     call.sendMessage = (message, sent) => {
@@ -244,8 +287,7 @@ export class HeldBytes {
     };
     if (!requestStream) return intercepting as ServerInterceptingCall;
     const listener = new ServerListenerBuilder().withOnReceiveMessage((message, next) => {
-      held.passed();
-      held.whenTaken(() => next(message));
+      held.passWhenTaken(() => next(message));
     });
     return new ServerInterceptingCall(intercepting, { start: (next) => next(listener.build()) });
   };

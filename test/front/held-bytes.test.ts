@@ -27,14 +27,15 @@ class PlayedCall {
     destroy: () => this.#end('destroyed'),
     close: () => this.#end('closed'),
   });
-  readonly metadata = new Metadata();
+  readonly metadata: Metadata;
   readonly #tenant: string;
   /** How it ended. */
   ended: string | undefined;
   status: string | undefined;
 
-  constructor(held: HeldBytes, tenant: string) {
+  constructor(held: HeldBytes, tenant: string, metadata = new Metadata()) {
     this.#tenant = tenant;
+    this.metadata = metadata;
     const unary = { requestStream: false } as ServerMethodDefinition<unknown, unknown>;
     held.interceptor(unary, this as unknown as ServerInterceptingCall);
   }
@@ -81,6 +82,12 @@ function hold(held: HeldBytes, tenant: string, bytes: number, what: 'send' | 'an
   return calls;
 }
 
+function framed(message: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
 const ending = (calls: readonly PlayedCall[]) => calls.filter(({ ended }) => ended !== undefined);
 const end = (calls: readonly PlayedCall[]) => {
   for (const { stream } of calls) stream.destroy();
@@ -103,7 +110,7 @@ t.test('no call is dropped for the answer of one that has ended', async (t) => {
 
 t.test('a message of a stream is served once the answer before it was taken', async (t) => {
   const held = new HeldBytes(() => 'tenant');
-  const [MESSAGES, ANSWER] = [20, 8192];
+  const [MESSAGES, ANSWER, BIG] = [20, 8192, 60_000];
   const identity = (bytes: Buffer) => bytes;
   const codec = {
     requestSerialize: identity,
@@ -134,10 +141,13 @@ t.test('a message of a stream is served once the answer before it was taken', as
     te: 'trailers',
   };
   const stream = session.request(headers);
-  for (let at = 0; at < MESSAGES; at += 1) stream.write(Buffer.from([0, 0, 0, 0, 1, at]));
+  stream.write(framed(Buffer.alloc(1)));
+  stream.write(framed(Buffer.alloc(BIG)));
+  for (let at = 2; at < MESSAGES; at += 1) stream.write(framed(Buffer.from([at])));
   await until('the first is served', () => served === 1);
   await sleep(200);
   t.equal(served, 1, 'the others wait');
+  t.ok(held.size > ANSWER + BIG, `${held.size} bytes: the one that waits counts`);
   session.settings({ initialWindowSize: ANSWER + 100 });
   await until('one is served', () => served === 2);
   await sleep(200);
@@ -149,6 +159,22 @@ t.test('a message of a stream is served once the answer before it was taken', as
   await until('nothing is held', () => held.size === 0);
   session.destroy();
   server.forceShutdown();
+});
+
+t.test('calls of which only the headers arrive count', async (t) => {
+  const held = new HeldBytes((address) => address);
+  const metadata = new Metadata();
+  for (let at = 0; at < 7; at += 1) metadata.set(`name-${at}`, 'x'.repeat(1000));
+  const calls: PlayedCall[] = [];
+  while (calls.length < 4096) {
+    calls.push(new PlayedCall(held, 'one', metadata));
+    await Promise.resolve();
+  }
+  t.ok(held.size <= MAX_OF_TENANT, `${held.size} bytes`);
+  t.match(calls.at(-1)?.status, /sends more than/, 'the last ones are refused');
+  t.equal(calls[0]?.ended, undefined, 'the first ones are not');
+  end(calls);
+  t.equal(held.size, 0);
 });
 
 for (const what of ['send', 'answer'] as const) {

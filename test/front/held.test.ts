@@ -95,11 +95,16 @@ function unread(attack: Attack, runtimeDir: string, outcomes: Outcomes): void {
       stream.end(framed(page));
     }
   }
+  let session = connected(attack, runtimeDir, 0);
   const symbol = Buffer.from('vkmem.v1.MemoryService');
   const asked = framed(Buffer.concat([Buffer.of(0x22, symbol.length), symbol]));
-  const session = connected(attack, runtimeDir, 0);
-  for (let call = 0; call < CALLS; call += 1) {
+  const large = framed(Buffer.concat([Buffer.of(0x22, 0xe8, 0xfb, 0x03), Buffer.alloc(65_000, 'x')]));
+  for (let call = 0; call < CONNECTIONS * CALLS; call += 1) {
+    if (call % CALLS === 0) session = connected(attack, runtimeDir, 0);
     const stream = streamOf(session, '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
+    stream.write(asked);
+    // It waits until the answer to the first one is taken.
+    stream.write(large);
     for (let question = 0; question < 20; question += 1) stream.write(asked);
   }
 }
