@@ -59,5 +59,5 @@ export class MeasuredPagesFile implements PageMeasurementStore {
 
 const isStored = (value: unknown): value is Stored => {
   const { size, plain, dedicated } = (value ?? {}) as Partial<Stored>;
-  return [size, plain, dedicated].every((number) => /^[0-9]{1,18}$/.test(String(number)));
+  return [size, plain, dedicated].every((number) => /^[1-9][0-9]{0,17}$/.test(String(number)));
 };

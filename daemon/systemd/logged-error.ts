@@ -16,19 +16,34 @@ function chainOf(failure: Error): Error[] {
   return chain;
 }
 
-const isExpected = (failure: Error): boolean =>
-  failure instanceof VkmemError ? failure.code !== 'INTERNAL' : isKernelError(failure);
+/** The errnos of wrong arguments: they show a defect of this program. */
+const DEFECTS = new Set(['EBADF', 'EFAULT', 'EINVAL', 'ENOTSOCK']);
+
+function isExpected(failure: Error): boolean {
+  if (failure instanceof VkmemError) return failure.code !== 'INTERNAL';
+  if (isKernelError(failure)) return !DEFECTS.has(failure.code);
+  // Words around a cause.
+  return failure.constructor === Error && failure.cause instanceof Error;
+}
 
 /** For pino's `serializers.err`. */
 export function loggedError(failure: unknown): unknown {
   if (!(failure instanceof Error)) return failure;
   const chain = chainOf(failure);
-  const expected = chain.find(isExpected);
-  if (!expected || chain.some((each) => each instanceof VkmemError && each.code === 'INTERNAL'))
-    return pino.stdSerializers.err(failure);
+  const coded = chain.find((each) => each instanceof VkmemError || isKernelError(each));
+  if (!coded || !chain.every(isExpected)) return pino.stdSerializers.err(failure);
   const texts: string[] = [];
   for (const { message } of chain) {
     if (!texts.some((text) => text.includes(message.replace(/\.$/, '')))) texts.push(message);
   }
-  return { type: failure.name, code: (expected as VkmemError).code, message: texts.join(' ') };
+  const { code, metadata, syscall, path } = Object.assign({}, ...chain.toReversed(), coded) as VkmemError &
+    NodeJS.ErrnoException;
+  return {
+    type: failure.name,
+    code,
+    message: texts.join(' '),
+    ...(metadata && Object.keys(metadata).length > 0 && { metadata }),
+    ...(syscall !== undefined && { syscall }),
+    ...(path !== undefined && { path }),
+  };
 }

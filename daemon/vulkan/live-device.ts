@@ -8,7 +8,7 @@ import { AsyncDisposableStack, uuidText, VkmemError } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
 import { native, saysLost } from './errors.js';
 import { type DeviceInfo, loadNative, type NativeDevice } from './native.js';
-import type { PageMeasurementStore } from './page-measurement.js';
+import type { PageMeasurement, PageMeasurementStore } from './page-measurement.js';
 import { listDevices } from './physical-device.js';
 import { Planner } from './planner.js';
 import { probe } from './probe/probe.js';
@@ -126,7 +126,7 @@ export class LiveDevice {
     this.#lost = undefined;
     if (lost) await native(lost.destroy());
     this.#requireOpen();
-    const opened = await openAndProbe(await this.#sameDevice(), this.#options);
+    const opened = await openAndProbe(await this.#sameDevice(), this.#options, this.#capabilities.pages);
     if (this.#closing !== undefined) await native(opened.device.destroy());
     this.#requireOpen();
     this.#capabilities = opened.capabilities;
@@ -159,13 +159,20 @@ export class LiveDevice {
   }
 }
 
-/** @throws VkmemError if the driver fails. */
-async function openAndProbe(info: DeviceInfo, { window = 0n, pages }: OpenOptions): Promise<Opened> {
+/**
+ * @param known What was measured of the same device before.
+ * @throws VkmemError if the driver fails.
+ */
+async function openAndProbe(
+  info: DeviceInfo,
+  { window = 0n, pages }: OpenOptions,
+  known?: PageMeasurement,
+): Promise<Opened> {
   await using undo = new AsyncDisposableStack();
   const device = undo.adopt(await native(loadNative().openDevice(info.index, window)), (opened) =>
     native(opened.destroy()),
   );
-  const capabilities = await probe(device, info, pages);
+  const capabilities = await probe(device, info, pages, known);
   undo.move();
   return { device, capabilities, planner: new Planner(device, info, capabilities) };
 }

@@ -8,7 +8,7 @@
  * It is the same for a device and driver: a start takes it from the state folder (PageMeasurementStore).
  */
 
-/** What was measured; nanoseconds to allocate and free `size` bytes. */
+/** What was measured; nanoseconds to allocate and free `size` bytes, the least of a few. */
 export interface MeasuredPages {
   readonly size: bigint;
   readonly plain: bigint;
@@ -18,7 +18,9 @@ export interface MeasuredPages {
 export interface PageMeasurement {
   /** Undefined where nothing was measured. */
   readonly measured: MeasuredPages | undefined;
-  /** Whether dedicated memory is faster, so that its pages are larger. */
+  /** The memory type that was measured; undefined where nothing was. */
+  readonly type: number | undefined;
+  /** Whether dedicated memory of that type is faster, so that its pages are larger. */
   readonly prefersDedicated: boolean;
   /** Whether an earlier start measured it. */
   readonly cached: boolean;
@@ -40,15 +42,15 @@ const MIN_FACTOR = 2n;
 const milliseconds = (nanoseconds: bigint): string => `${(Number(nanoseconds) / 1e6).toFixed(2)} ms`;
 
 /** The decision that follows from what was measured. */
-export function decided(measured: MeasuredPages, cached: boolean): PageMeasurement {
+export function decided(measured: MeasuredPages, type: number, cached: boolean): PageMeasurement {
   const { size, plain, dedicated } = measured;
   const prefersDedicated = plain >= MIN_FACTOR * dedicated;
   const times = `plain ${milliseconds(plain)}, dedicated ${milliseconds(dedicated)}`;
   const so = prefersDedicated ? 'dedicated memory has larger pages' : 'dedicated memory has no larger pages';
   const reason = `allocating and freeing ${size >> 20n} MiB took ${times}: ${so}.`;
-  return { measured, prefersDedicated, cached, reason };
+  return { measured, type, prefersDedicated, cached, reason };
 }
 
 export function notMeasured(reason: string): PageMeasurement {
-  return { measured: undefined, prefersDedicated: false, cached: false, reason };
+  return { measured: undefined, type: undefined, prefersDedicated: false, cached: false, reason };
 }

@@ -37,6 +37,8 @@ const EXPORTED_AS: Readonly<Record<KindName, number>> = {
   RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
 };
 
+/** Smaller memory has no large page of any driver. */
+const MIN_LARGE_BYTES = 2n << 20n;
 /** The number of buffers whose requirements are remembered. */
 const MAX_KNOWN = 256;
 
@@ -92,6 +94,28 @@ export class Planner {
     kinds: readonly KindName[],
     request: MemoryRequest,
   ): Promise<MemoryPlan> {
+    const { prefersDedicated, type } = this.#capabilities.pages;
+    const { dedication = 'AUTO', resource } = request;
+    const measured = way !== 'memfd' && kinds.includes('OPAQUE_FD') && resource?.what !== 'image';
+    if (measured && prefersDedicated && dedication === 'AUTO') {
+      try {
+        const plan = await this.#planWith(way, kinds, request, true);
+        if (plan.memoryTypeIndex === type) return plan;
+      } catch (failure) {
+        // What is only faster must not be refused.
+        if (!(failure instanceof VkmemError) || failure.code === 'DEVICE_LOST') throw failure;
+      }
+    }
+    return this.#planWith(way, kinds, request, false);
+  }
+
+  /** @param larger Whether it is to be dedicated for its pages, if nothing else decides. */
+  async #planWith(
+    way: MappableWay | undefined,
+    kinds: readonly KindName[],
+    request: MemoryRequest,
+    larger: boolean,
+  ): Promise<MemoryPlan> {
     const memfd = way === 'memfd';
     const byDmaBuf = way === 'dma-buf' ? HandleType.DMA_BUF : 0;
     const handleTypes = kinds.reduce((types, kind) => types | EXPORTED_AS[kind], byDmaBuf);
@@ -101,8 +125,7 @@ export class Planner {
     const described = request.resource && sized(asMade(request.resource), whole);
     const bound = described && (await withModifier(this.#device, this.#info, described, declared));
     const { dedicatedOnly } = await this.#support(kinds, bound, declared);
-    const measured = !memfd && kinds.includes('OPAQUE_FD') && bound?.what !== 'image';
-    const wish = this.#wish(request, whole, measured && this.#capabilities.pages.prefersDedicated);
+    const wish = this.#wish(request, whole, larger);
     const candidate = bound ?? (dedicatedOnly || wish.wanted ? sized(TRANSFER, whole) : undefined);
     const needs = candidate && (await this.#requirements(candidate, declared));
     const how = { ...wish, only: dedicatedOnly, memfd, hints: request.hints };
@@ -117,7 +140,7 @@ export class Planner {
       types: this.#info.memoryTypes,
       allowed: (requirements?.memoryTypeBits ?? ANY_TYPE) & (memfd ? this.#capabilities.hostBits : ANY_TYPE),
       allowedBy: resource
-        ? `the driver does not allow it for the ${resource.what}`
+        ? `the driver does not allow it for the ${bound ? '' : 'transfer '}${resource.what}`
         : 'the driver does not allow it',
       transferable: this.#transferableAs(declared),
     });
@@ -135,7 +158,9 @@ export class Planner {
       handleTypes,
       dmaBufCounted: !memfd && (handleTypes & HandleType.DMA_BUF) !== 0 && this.#capabilities.dmaBufCounted,
       dedicated: dedicated ? resource : undefined,
-      pages: memfd ? undefined : this.#pages(dedicated, measured, how, needs),
+      pages: memfd
+        ? undefined
+        : this.#pages({ kinds, size, memoryTypeIndex, resource, dedicated }, how, needs),
       resource,
       requirements,
       planes,
@@ -214,14 +239,16 @@ export class Planner {
     throw new VkmemError('SIZE_ABOVE_MAXIMUM', reason, particulars);
   }
 
-  /** @param measured Whether the measurement is about such memory. */
-  #pages(dedicated: boolean, measured: boolean, how: How, needs: Requirements | undefined): Pages {
+  #pages(made: Made, how: How, needs: Requirements | undefined): Pages {
     const { pages } = this.#capabilities;
-    const known = measured && pages.prefersDedicated;
+    const { kinds, dedicated } = made;
+    const measured =
+      kinds.includes('OPAQUE_FD') && made.resource?.what !== 'image' && made.memoryTypeIndex === pages.type;
+    const known = measured && pages.prefersDedicated && made.size >= MIN_LARGE_BYTES;
     const size = known ? (dedicated ? 'LARGE' : 'SMALL') : 'UNSPECIFIED';
     if (how.dedication !== 'AUTO') return { size, by: 'REQUEST' };
     if (dedicated && (isRequired(needs, how) || needs?.prefersDedicated)) return { size, by: 'DRIVER' };
-    return { size, by: measured && pages.measured ? 'MEASUREMENT' : 'DEFAULT' };
+    return { size, by: measured && dedicated === pages.prefersDedicated ? 'MEASUREMENT' : 'DEFAULT' };
   }
 
   /**
@@ -243,6 +270,11 @@ export class Planner {
     if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were requested; the minimum is 1.`);
     return bytes;
   }
+}
+
+/** What the pages of memory depend on. */
+interface Made extends Pick<MemoryPlan, 'kinds' | 'size' | 'memoryTypeIndex' | 'resource'> {
+  readonly dedicated: boolean;
 }
 
 /** What a request and a measurement say about dedicated memory. */

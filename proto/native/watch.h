@@ -42,7 +42,7 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
 
   // Returns zero or the errno. Makes the fd non-blocking, for all holders of its open file description.
-  // `uid`: the user whose turn an end takes; by default this process's own.
+  // `uid`: the user whose turn an end takes; by default root.
   int Open(Addon* addon, int fd, uid_t uid = 0);
   void Close();
   void Abandon();

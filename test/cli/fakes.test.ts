@@ -129,7 +129,10 @@ t.test('alloc sends its options and prints the answer', async (t) => {
   t.equal((await alloc('--size', '1M', '--kind', 'opaque_fd', '--dedicated', 'never')).code, 0);
   t.match(asked.pop(), { dedication: 'DEDICATION_NEVER' });
   const wrong = await alloc('--size', '1M', '--dedicated', 'often');
-  t.match(wrong, { code: 1, stderr: /INVALID_ARGUMENT.*"OFTEN" is not one of AUTO, NEVER, ALWAYS/ });
+  t.match(wrong, {
+    code: 1,
+    stderr: /INVALID_ARGUMENT.*--dedicated: "OFTEN" is not one of AUTO, NEVER, ALWAYS/,
+  });
   const properties = ['--require', 'device_local', '--prefer', 'HOST_CACHED', '--forbid', 'PROTECTED'];
   const more = [
     '--forbid',

@@ -18,13 +18,14 @@ import {
   onFake,
   refusalOf,
   release,
-  SIZE,
   sha256,
   wireKinds,
 } from './support.js';
 
 const [TRANSFER, STORAGE] = [3, 0x20];
 const MEASURED = 256n << 20n;
+/** The least that has large pages. */
+const SIZE = 2n << 20n;
 const kinds = wireKinds('OPAQUE_FD');
 const image = { type: 'IMAGE_TYPE_2D', format: 37, width: 33, height: 17, usage: 4 } as const;
 const SLOW = ['device_type discrete', 'plain_delay 8'];
@@ -55,7 +56,7 @@ t.test('a device on which dedicated memory has larger pages', async (t) => {
     const doctor = await vkmemctl(host.runtimeDir, 'doctor', '--json');
     t.match(parsed(doctor).devices[0].pages, { prefersDedicated: true, sizeBytes: Number(MEASURED) });
     t.match((await vkmemctl(host.runtimeDir, 'doctor')).stdout.replaceAll(/\s+/g, ' '), measured.reason);
-    const alloc = ['alloc', 'x', '--size', '64K', '--kind', 'opaque_fd'];
+    const alloc = ['alloc', 'x', '--size', '2M', '--kind', 'opaque_fd'];
     t.match(
       (await vkmemctl(host.runtimeDir, ...alloc)).stdout,
       /dedicated,\s+by\s+measurement,\s+large\s+pages\./,
@@ -98,6 +99,13 @@ t.test('a device on which dedicated memory has larger pages', async (t) => {
     for (const fd of claimed.fds) fd.close();
     await release(later);
 
+    const tiny = await allocate(wire, { sizeBytes: 4096n, kinds });
+    t.match(
+      tiny.allocation,
+      { dedicated: true, pageSize: 'PAGE_SIZE_UNSPECIFIED' },
+      'a page is no large page',
+    );
+    await release(tiny);
     const others = [
       [{ sizeBytes: SIZE, kinds: wireKinds('MAPPABLE') }, 'DEDICATED_BY_UNSPECIFIED'],
       [{ sizeBytes: 0n, kinds, image }, 'DEDICATED_BY_DEFAULT'],
@@ -145,6 +153,28 @@ t.test('a device that shows no difference', async (t) => {
       buffer: { usage: TRANSFER },
     });
     await release(always);
+  });
+});
+
+t.test('what cannot be dedicated is plain, without the request', async (t) => {
+  await onFake(t, [...SLOW, 'rdma present'], async (host) => {
+    const wire = await host.session();
+    // Of another type than the measured one: the fake's for RDMA.
+    const { devices } = await host.control.call('ListDevices', {});
+    const other = devices[0]?.memoryTypes.length ?? 0;
+    const wanted = { sizeBytes: SIZE, kinds, memoryTypeIndex: other - 1 } as const;
+    const auto = await allocate(wire, wanted);
+    const unknown = { pageSize: 'PAGE_SIZE_UNSPECIFIED', memoryTypeIndex: other - 1 };
+    t.match(auto.allocation, { ...unknown, dedicated: false, dedicatedBy: 'DEDICATED_BY_DEFAULT' });
+    await release(auto);
+    const always = await allocate(wire, { ...wanted, dedication: 'DEDICATION_ALWAYS' });
+    t.match(always.allocation, { ...unknown, dedicated: true, dedicatedBy: 'DEDICATED_BY_REQUEST' });
+    await release(always);
+    host.layer.script(...SLOW, 'rdma present', 'fail vkCreateBuffer 1 VK_ERROR_OUT_OF_DEVICE_MEMORY');
+    const plain = await allocate(wire, { sizeBytes: 3n << 20n, kinds });
+    const fallback = { dedicated: false, pageSize: 'PAGE_SIZE_SMALL', dedicatedBy: 'DEDICATED_BY_DEFAULT' };
+    t.match(plain.allocation, fallback, 'the driver makes no buffer of that size');
+    await release(plain);
   });
 });
 

@@ -13,9 +13,8 @@
 //                                 addition to the driver's; none
 //   prefers_dedicated yes|no      VkMemoryDedicatedRequirements; no
 //   device_type cpu|discrete      VkPhysicalDeviceType; cpu
-//   plain_delay MILLISECONDS      allocating exportable memory that is not dedicated sleeps first, once a MiB
-//   or
-//                                 more is allocated; 0
+//   plain_delay MILLISECONDS      allocating a MiB or more of exportable memory that is not dedicated sleeps
+//                                 first; 0
 //   budget absent|present         VK_EXT_memory_budget; absent, but present with one of the next two lines
 //   budget HEAP BUDGET USAGE      bytes; USAGE may be `live`; other heaps: 9/10 of the heap, and `live`
 //   budget_shrink HEAP STEP       each query lowers the heap's budget by STEP bytes, not below 0

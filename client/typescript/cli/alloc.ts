@@ -3,13 +3,14 @@
  */
 import {
   type Allocation,
-  type DedicationName,
+  DEDICATION_NAMES,
   flagNames,
   type KindName,
   type PropertyFlagName,
   type SharingName,
 } from '@vkmemd/proto';
 import type { Command } from 'commander';
+import { checkWord } from '../request/arguments.js';
 import type { IfExists } from '../request/if-exists.js';
 import type { AllocateOptions } from '../request/requests.js';
 import { allocationObject, pagesText } from './allocation.js';
@@ -35,8 +36,7 @@ driver chooses one of drmFormatModifiers=M+M..., or any without it. 'doctor' lis
 --sharing one-writer: one session at a time may write, while others read. --sharing exclusive: one session may
 write, or any number may read. An allocation with --publishable can later be made immutable with 'publish'.
 
---dedicated: memory that is dedicated to a buffer or an image can have nothing else bound to it by Vulkan; CUDA
-maps it like any other. auto dedicates OPAQUE_FD memory where 'doctor' shows that its pages are larger then;
+--dedicated: memory that is dedicated to a buffer or an image can have nothing else bound to it by Vulkan. auto dedicates OPAQUE_FD memory where 'doctor' shows that its pages are larger then;
 never keeps it free for any buffer; always dedicates it, without --buffer-usage or --image to a transfer buffer.
 
 For virtual machines: --power-of-two and --align round the size up, as PCI BARs require. The other hints are
@@ -162,7 +162,9 @@ export function allocCommand(): Command {
           lifetime: 'NAMED',
           ...(sharing !== undefined && { sharing: wordOf(sharing) as SharingName }),
           publishable,
-          ...(dedicated !== undefined && { dedication: wordOf(dedicated) as DedicationName }),
+          ...(dedicated !== undefined && {
+            dedication: checkWord('--dedicated', wordOf(dedicated), DEDICATION_NAMES),
+          }),
           properties: { required, preferred, forbidden },
           ...(hints && { hints }),
           ...(memoryType !== undefined && { memoryTypeIndex: parseNumber('--memory-type', memoryType) }),

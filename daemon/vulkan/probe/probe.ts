@@ -21,7 +21,7 @@ import { bitsOf, supportForBuffers } from '../external-support.js';
 import { Extension, HandleType } from '../flags.js';
 import { type KindReport, supported, unsupported } from '../kinds.js';
 import type { DeviceInfo, NativeDevice } from '../native.js';
-import type { PageMeasurementStore } from '../page-measurement.js';
+import type { PageMeasurement, PageMeasurementStore } from '../page-measurement.js';
 import { probeDmaBuf, probeDmaBufCount, probeMappedDmaBuf } from './dma-buf.js';
 import { probeMemfd } from './memfd.js';
 import { probeOpaqueFd } from './opaque-fd.js';
@@ -37,12 +37,14 @@ const MAPPABLE_WAYS: readonly MappableWay[] = ['memfd', 'dma-buf'];
 /**
  * Probes an open device. The result also contains the kinds that are UNSUPPORTED.
  * @param store What earlier starts measured.
+ * @param known What this process has measured of the device, when it is opened again.
  * @throws VkmemError DEVICE_LOST.
  */
 export async function probe(
   device: NativeDevice,
   info: DeviceInfo,
   store?: PageMeasurementStore,
+  known?: PageMeasurement,
 ): Promise<Capabilities> {
   const began = performance.now();
   const driver = await readDriverCapabilities(device, info);
@@ -64,7 +66,7 @@ export async function probe(
     ['RDMA_ADDRESS', await attempt(() => probeRdmaAddress(subject))],
   ]);
   const together = await attempt(() => probeTogether(subject, mappable, opaqueFd));
-  const pages = await measurePages(subject, store);
+  const pages = known ?? (await measurePages(subject, store));
   const { opaqueFile } = subject;
   const milliseconds = performance.now() - began;
   return { ...driver, kinds, together, mappableBy, opaqueFile, dmaBufCounted, pages, milliseconds };

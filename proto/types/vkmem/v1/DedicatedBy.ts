@@ -21,7 +21,8 @@ export const DedicatedBy = {
    */
   DEDICATED_BY_REQUEST: 'DEDICATED_BY_REQUEST',
   /**
-   * None of these: the device was not measured, and the driver has no preference.
+   * None of these: the driver has no preference, and nothing was measured of such memory, or what was measured cannot
+   * be had, as above the driver's largest buffer.
    */
   DEDICATED_BY_DEFAULT: 'DEDICATED_BY_DEFAULT',
 } as const;
@@ -51,7 +52,8 @@ export type DedicatedBy =
   | 'DEDICATED_BY_REQUEST'
   | 3
   /**
-   * None of these: the device was not measured, and the driver has no preference.
+   * None of these: the driver has no preference, and nothing was measured of such memory, or what was measured cannot
+   * be had, as above the driver's largest buffer.
    */
   | 'DEDICATED_BY_DEFAULT'
   | 4

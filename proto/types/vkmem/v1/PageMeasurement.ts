@@ -12,7 +12,7 @@ export interface PageMeasurement {
    */
   'sizeBytes'?: (number | string | Long);
   /**
-   * Nanoseconds to allocate and free it, the median of a few rounds: plain, and dedicated to a transfer buffer.
+   * Nanoseconds to allocate and free it, the least of a few rounds: plain, and dedicated to a transfer buffer.
    */
   'plainNanoseconds'?: (number | string | Long);
   'dedicatedNanoseconds'?: (number | string | Long);
@@ -40,7 +40,7 @@ export interface PageMeasurement__Output {
    */
   'sizeBytes': (Long);
   /**
-   * Nanoseconds to allocate and free it, the median of a few rounds: plain, and dedicated to a transfer buffer.
+   * Nanoseconds to allocate and free it, the least of a few rounds: plain, and dedicated to a transfer buffer.
    */
   'plainNanoseconds': (Long);
   'dedicatedNanoseconds': (Long);

@@ -5,7 +5,8 @@
  */
 export const PageSize = {
   /**
-   * Not known: the device was not measured or shows no difference, or the memory is a memfd or imported.
+   * Not known: the device was not measured or shows no difference, the memory is a memfd, imported, for an image, of
+   * another memory type than the measured one, or smaller than 2 MiB.
    */
   PAGE_SIZE_UNSPECIFIED: 'PAGE_SIZE_UNSPECIFIED',
   PAGE_SIZE_SMALL: 'PAGE_SIZE_SMALL',
@@ -17,7 +18,8 @@ export const PageSize = {
  */
 export type PageSize =
   /**
-   * Not known: the device was not measured or shows no difference, or the memory is a memfd or imported.
+   * Not known: the device was not measured or shows no difference, the memory is a memfd, imported, for an image, of
+   * another memory type than the measured one, or smaller than 2 MiB.
    */
   | 'PAGE_SIZE_UNSPECIFIED'
   | 0
