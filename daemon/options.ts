@@ -87,7 +87,7 @@ export function parseOptions(argv: readonly string[]): Options {
     .version(`${version()} (Node.js ${process.versions.node})`)
     .option(
       '--device <which>',
-      'UUID, index or part of the name (default: discrete, integrated, virtual, then CPU)',
+      'UUID (also GPU-UUID), index or part of the name (default: discrete, integrated, virtual, then CPU)',
     )
     .option(
       '--runtime-dir <folder>',

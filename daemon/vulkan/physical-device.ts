@@ -2,10 +2,10 @@
  * Lists the physical devices, and chooses one.
  *
  * Devices are listed and chosen in this order: discrete, integrated, virtual, CPU, other; within a type, in
- * the loader's order. A selector names one by UUID (with or without dashes, in any case), by the index that
+ * the loader's order. A selector names one by UUID (with or without dashes, in any case, also as GPU-UUID), by the index that
  * the listing shows, or by a part of its name (in any case; the first in order if several match).
  */
-import { uuidText, VkmemError } from '@vkmemd/proto';
+import { uuidDigits, uuidText, VkmemError } from '@vkmemd/proto';
 import { native, noDriver } from './errors.js';
 import { type DeviceInfo, type DeviceType, loadNative } from './native.js';
 
@@ -61,7 +61,7 @@ export function chooseDevice(devices: readonly DeviceInfo[], selector?: string):
 }
 
 function find(devices: readonly DeviceInfo[], wanted: string): DeviceInfo | undefined {
-  const hex = wanted.replaceAll('-', '');
+  const hex = uuidDigits(wanted);
   const byUuid = devices.find((device) => Buffer.from(device.deviceUuid).toString('hex') === hex);
   if (byUuid !== undefined) return byUuid;
   // A number that is not an index may be part of a name: 200 matches H200.

@@ -179,6 +179,18 @@ export function flagNames(flags: number, names: readonly string[] = PROPERTY_FLA
 }
 
 /**
+ * The hexadecimal digits of a UUID of a device, or the first of them: with or without dashes, in any case, and as
+ * nvidia-smi writes it (`GPU-`, then the UUID). Other texts are returned in small letters.
+ */
+export function uuidDigits(text: string): string {
+  const digits = text
+    .trim()
+    .toLowerCase()
+    .replace(/^gpu-(?=[0-9a-f]{8})/, '');
+  return /^[0-9a-f-]+$/.test(digits) ? digits.replaceAll('-', '') : digits;
+}
+
+/**
  * The text of a UUID: 36 characters, RFC 9562.
  * @param bytes 16 bytes.
  */

@@ -85,7 +85,15 @@ t.test('one of several daemons is chosen by its device', async (t) => {
     metadata: { field: 'device' },
   };
   t.throws(() => findDaemon({}, none, both), several, 'the error names all');
-  for (const device of [second, '9999', '9999AAAA']) {
+  const forms = [
+    second,
+    '9999',
+    '9999AAAA',
+    second.replaceAll('-', ''),
+    `GPU-${second}`,
+    `gpu-${second.slice(0, 13)}`,
+  ];
+  for (const device of forms) {
     t.same(findDaemon({ device }, none, both), socketsIn(join(both, 'devices', second)), device);
   }
   const absent = {

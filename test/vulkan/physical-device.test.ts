@@ -73,6 +73,11 @@ t.test('a selector is a UUID, an index or a part of the name', async (t) => {
   t.equal(chooseDevice(devices, ' '), h200, 'or with an empty one');
   t.equal(chooseDevice(devices, 'cdcdcdcd-cdcd-cdcd-cdcd-cdcdcdcdcdcd'), second);
   t.equal(chooseDevice(devices, 'CD'.repeat(16)), second, 'without dashes, in capitals');
+  t.equal(
+    chooseDevice(devices, 'GPU-cdcdcdcd-cdcd-cdcd-cdcd-cdcdcdcdcdcd'),
+    second,
+    'as nvidia-smi writes it',
+  );
   t.equal(chooseDevice(devices, '0'), cpu, "the index is the loader's, not the position in the list");
   t.equal(chooseDevice(devices, '2'), second);
   t.equal(chooseDevice(devices, '200'), h200, 'a number that is not an index is a part of a name');

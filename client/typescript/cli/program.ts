@@ -54,7 +54,7 @@ const program = new Command('vkmemctl')
   )
   .option(
     '--device <uuid>',
-    'where several daemons have a device each: the UUID of the device, or its first digits',
+    'where several daemons have a device each: the UUID of the device (also GPU-UUID), or its first digits',
   )
   .option(
     '--expect-uid <user>',

@@ -15,6 +15,7 @@ import {
   RUNTIME_DIR_VARIABLE,
   SYSTEM_RUNTIME_DIR,
   userRuntimeDir,
+  uuidDigits,
   VkmemError,
 } from '@vkmemd/proto';
 
@@ -26,7 +27,8 @@ export interface Place {
    */
   readonly runtimeDir?: string | undefined;
   /**
-   * Where several daemons have a device each: the UUID of the device, or the first digits of it. Required there.
+   * Where several daemons have a device each: the UUID of the device, or the first digits of it, with or without
+   * dashes, also as nvidia-smi writes it (`GPU-...`). Required there.
    */
   readonly device?: string | undefined;
   /**
@@ -98,7 +100,7 @@ function lookInto(folder: string, device: string | undefined): Seen {
   const all = entriesOf(devices).filter(
     (uuid) => presence(join(devices, uuid, HANDOFF_SOCKET)) === undefined,
   );
-  const fitting = all.filter((uuid) => uuid.startsWith(device?.toLowerCase() ?? ''));
+  const fitting = all.filter((uuid) => uuidDigits(uuid).startsWith(uuidDigits(device ?? '')));
   const [first] = fitting;
   if (first !== undefined && fitting.length === 1) return { found: join(devices, first) };
   if (first !== undefined) {
