@@ -6,7 +6,7 @@
  * to the allocation, but the policy must permit the bearer the kinds: a ticket passes on the rights of its
  * maker, and does not override the policy.
  */
-import { type AccessName, type KindName, type RequestOf, VkmemError } from '@vkmemd/proto';
+import { type AccessName, type KindName, type RequestOf, uuidText, VkmemError } from '@vkmemd/proto';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Registry } from '../memory/allocation/registry.js';
@@ -15,10 +15,14 @@ import type { ClaimQueue } from '../memory/grant/claim-queue.js';
 import type { Grants } from '../memory/grant/grants.js';
 import { type Caller, partyOf, sessionRequired } from '../memory/session/caller.js';
 import type { Tickets } from '../memory/ticket/tickets.js';
+import type { Device } from '../vulkan/device.js';
 import type { Answer, Handler } from './handler.js';
 import { parseAccess, parseKinds } from './parse.js';
 
 const MAX_WAIT_MS = 3_600_000;
+/** The most devices of one host that a process names. */
+const MAX_DEVICES = 64;
+const UUID_BYTES = 16;
 
 interface Collaborators {
   readonly authority: Authority;
@@ -27,6 +31,7 @@ interface Collaborators {
   readonly claimQueue: ClaimQueue;
   readonly grants: Grants;
   readonly allocations: FairScheduler;
+  readonly device: Pick<Device, 'info'>;
 }
 
 /** A claim to be granted. */
@@ -35,6 +40,8 @@ interface Claimed {
   readonly kinds: readonly KindName[];
   readonly access: AccessName;
   readonly waitMs: number;
+  /** The devices that the process can use; none if it does not say. */
+  readonly deviceUuids: readonly Uint8Array[];
   /**
    * Checked before the claim and again after a wait, because the policy, the ticket or the allocation may
    * have changed. Throws if the claim is no longer permitted.
@@ -48,11 +55,12 @@ interface Claimed {
  *   failure a ticket loses no use.
  */
 export function claim(collaborators: Collaborators): Handler<'Claim'> {
-  const { authority, registry, claimQueue, grants, allocations } = collaborators;
+  const { authority, registry, claimQueue, grants, allocations, device } = collaborators;
 
   async function grant(caller: Caller, claimed: Claimed): Promise<Answer<'Claim'>> {
     const { allocation, kinds, access, waitMs } = claimed;
     requireGrantable(claimed);
+    requireUsable(claimed, device.info.deviceUuid);
     const { session } = caller;
     if (!session) throw sessionRequired();
     const shared = allocation.lock.mode === 'SHARED';
@@ -74,9 +82,9 @@ export function claim(collaborators: Collaborators): Handler<'Claim'> {
   }
 
   return (caller, request) => {
-    const waitMs = parseWait(request.waitMs);
+    const terms = { waitMs: parseWait(request.waitMs), deviceUuids: parseUuids(request.deviceUuids) };
     if (request.ticket !== '') {
-      return byTicket(collaborators, caller, request, (claimed) => grant(caller, { ...claimed, waitMs }));
+      return byTicket(collaborators, caller, request, (claimed) => grant(caller, { ...claimed, ...terms }));
     }
     const kinds = parseKinds(request.kinds);
     const access = parseAccess(request.access);
@@ -85,7 +93,7 @@ export function claim(collaborators: Collaborators): Handler<'Claim'> {
       return registry.find(request.allocation, caller.identity, { claim: access });
     };
     const allocation = requireAllowed();
-    return grant(caller, { allocation, kinds, access, waitMs, requireAllowed });
+    return grant(caller, { allocation, kinds, access, ...terms, requireAllowed });
   };
 }
 
@@ -98,12 +106,22 @@ function requireGrantable({ allocation, kinds, access }: Claimed): void {
   for (const kind of kinds) allocation.publication?.requireGrantable(kind, access);
 }
 
+/** @throws VkmemError WRONG_DEVICE if the process says that it can use other devices only. */
+function requireUsable({ allocation, kinds, deviceUuids }: Claimed, own: Uint8Array): void {
+  if (deviceUuids.length === 0 || !kinds.includes('OPAQUE_FD')) return;
+  const uuid = allocation.memory.madeBy?.deviceUuid ?? own;
+  if (deviceUuids.some((each) => Buffer.compare(each, uuid) === 0)) return;
+  const seen = deviceUuids.map(uuidText).join(', ');
+  const reason = `It is of the device ${uuidText(uuid)}; the process can use ${seen}.`;
+  throw new VkmemError('WRONG_DEVICE', reason, { device_uuid: uuidText(uuid) });
+}
+
 /** @param grant makes the grants, with the terms of the ticket as narrowed by the request. */
 async function byTicket(
   { authority, tickets }: Pick<Collaborators, 'authority' | 'tickets'>,
   { identity }: Caller,
   request: RequestOf<'Claim'>,
-  grant: (claimed: Omit<Claimed, 'waitMs'>) => Promise<Answer<'Claim'>>,
+  grant: (claimed: Omit<Claimed, 'waitMs' | 'deviceUuids'>) => Promise<Answer<'Claim'>>,
 ): Promise<Answer<'Claim'>> {
   if (request.allocation) {
     const reason = 'The request has both a ticket and an allocation; a ticket already names its allocation.';
@@ -130,6 +148,19 @@ async function byTicket(
     const { allocation } = terms;
     return grant({ allocation, kinds: wanted, access: access ?? terms.access, requireAllowed });
   });
+}
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+function parseUuids(uuids: readonly Uint8Array[]): readonly Uint8Array[] {
+  const field = 'device_uuids';
+  if (uuids.length > MAX_DEVICES) {
+    const reason = `device_uuids has ${uuids.length} elements; the maximum is ${MAX_DEVICES}.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field });
+  }
+  const odd = uuids.find(({ length }) => length !== UUID_BYTES);
+  if (!odd) return uuids;
+  const reason = `device_uuids has an element of ${odd.length} bytes; a UUID has ${UUID_BYTES}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field });
 }
 
 /** How long a claim may wait, in milliseconds. @throws VkmemError INVALID_ARGUMENT above MAX_WAIT_MS. */

@@ -131,6 +131,11 @@ export const CATALOGUE = {
     'The file descriptor does not match the request.',
     'Import the fd with the size, memory type and UUIDs that it was exported with (kinds.md of the documentation).',
   ),
+  WRONG_DEVICE: entry(
+    GrpcCode.FAILED_PRECONDITION,
+    'The memory is of a device that the process cannot use.',
+    'Run the process where it sees the device that the reason names (CUDA_VISIBLE_DEVICES, the devices of its container), or claim memory of the daemon of its own device.',
+  ),
   NOT_MAPPABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The memory cannot be mapped by another process.',

@@ -15,6 +15,7 @@ import {
   type LifetimeName,
   SHARING_NAMES,
   type SharingName,
+  uuidDigits,
   VkmemError,
 } from '@vkmemd/proto';
 import type { Requester } from '../connection/request.js';
@@ -113,6 +114,11 @@ export interface ClaimOptions {
    * 0.
    */
   readonly waitMs?: number;
+  /**
+   * The devices that this process can use, by their UUIDs: of 16 bytes, or as text, also as nvidia-smi writes it
+   * (`GPU-...`). A claim of an OPAQUE_FD of another device fails with WRONG_DEVICE. Default: not checked.
+   */
+  readonly deviceUuids?: readonly (Uint8Array | string)[];
 }
 
 /**
@@ -144,6 +150,7 @@ export type TransferOptions =
    */
   | { readonly sync: Ref };
 
+const UUID_BYTES = 16;
 const DEFAULT_KINDS: readonly KindName[] = ['MAPPABLE'];
 
 /**
@@ -202,21 +209,34 @@ export function lifetimeFields({
  */
 export function claimRequest(ref: Ref | TicketRef, options: ClaimOptions): Draft<'ClaimRequest'> {
   if (typeof ref === 'object' && ref !== null && 'ticket' in ref) {
-    const { kinds, access, waitMs = 0 } = options;
+    const { kinds, access, waitMs = 0, deviceUuids } = options;
     return {
       ...ticketClaim(ref),
       kinds: kinds === undefined ? [] : checkKinds(kinds).map(kindToWire),
       access: access === undefined ? 'ACCESS_UNSPECIFIED' : accessToWire(checkAccess(access)),
       waitMs: checkWait(waitMs),
+      deviceUuids: uuidBytes(deviceUuids),
     };
   }
-  const { kinds = DEFAULT_KINDS, access = 'rw', waitMs = 0 } = options;
+  const { kinds = DEFAULT_KINDS, access = 'rw', waitMs = 0, deviceUuids } = options;
   return {
     allocation: checkRef(ref),
     waitMs: checkWait(waitMs),
     kinds: checkKinds(kinds).map(kindToWire),
     access: accessToWire(checkAccess(access)),
+    deviceUuids: uuidBytes(deviceUuids),
   };
+}
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+function uuidBytes(uuids: readonly (Uint8Array | string)[] = []): Uint8Array[] {
+  return uuids.map((uuid) => {
+    const bytes = typeof uuid === 'string' ? Buffer.from(uuidDigits(uuid), 'hex') : uuid;
+    if (bytes.length === UUID_BYTES) return bytes;
+    throw new VkmemError('INVALID_ARGUMENT', `deviceUuids: ${JSON.stringify(uuid)} is not a UUID.`, {
+      field: 'deviceUuids',
+    });
+  });
 }
 
 /**

@@ -30,6 +30,12 @@ export interface ClaimRequest {
    * most 3 600 000 (an hour); 0 fails at once.
    */
   'waitMs'?: (number);
+  /**
+   * Optional: the devices that the process can use, by their UUIDs (VkPhysicalDeviceIDProperties, cuDeviceGetUuid),
+   * 16 bytes each, at most 64. If it has the kind KIND_OPAQUE_FD, and the memory is of none of these devices, the
+   * claim is refused with WRONG_DEVICE, where an import would fail later, in CUDA without a reason.
+   */
+  'deviceUuids'?: (Buffer | Uint8Array | string)[];
 }
 
 /**
@@ -58,4 +64,10 @@ export interface ClaimRequest__Output {
    * most 3 600 000 (an hour); 0 fails at once.
    */
   'waitMs': (number);
+  /**
+   * Optional: the devices that the process can use, by their UUIDs (VkPhysicalDeviceIDProperties, cuDeviceGetUuid),
+   * 16 bytes each, at most 64. If it has the kind KIND_OPAQUE_FD, and the memory is of none of these devices, the
+   * claim is refused with WRONG_DEVICE, where an import would fail later, in CUDA without a reason.
+   */
+  'deviceUuids': (Buffer)[];
 }
