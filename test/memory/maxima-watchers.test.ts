@@ -5,10 +5,12 @@ import { setMaxListeners } from 'node:events';
 import t from 'tap';
 import { type BudgetReport, BudgetWatch } from 'vkmemd/dist/memory/watch/watch.js';
 import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
-import { costOf, linear } from '../support/cost.js';
+import { costOf } from '../support/cost.js';
 
-/** A quarter of the watchers, and how many a tenant may have. */
-const [WATCHERS, OF_TENANT] = [1280, 64];
+/** The watchers, and how many a tenant may have. */
+const [WATCHERS, OF_TENANT] = [15_360, 64];
+/** Of one turn of the event loop, in processor time; the least of a few tries counts (support/cost.ts). */
+const [MAX_TURN_MS, TRIES] = [20, 8];
 const heap = {
   ...{ heapIndex: 0, sizeBytes: 1n, liveBytes: 0n, drainingBytes: 0n, pendingBytes: 0n, reservedBytes: 0n },
   ...{ availableBytes: 1n, usageBytes: 0n, budgetBytes: 1n, pressure: 'PRESSURE_NORMAL' },
@@ -25,7 +27,7 @@ t.test('all watchers of very many tenants receive a change', async (t) => {
       pressure: 'PRESSURE_NORMAL',
     }) as unknown as BudgetReport;
   const watch = new BudgetWatch(async () => report());
-  await linear(t, WATCHERS, async (count) => {
+  const attempt = async (count: number): Promise<number> => {
     const end = new AbortController();
     setMaxListeners(0, end.signal);
     const watchers = Array.from({ length: count }, (_, at) => {
@@ -36,8 +38,9 @@ t.test('all watchers of very many tenants receive a change', async (t) => {
     await Promise.all(watchers.map((watcher) => watcher.next()));
     t.equal(watch.size, count);
     const changed = watchers.map((watcher) => watcher.next());
-    sessions += 1;
     const cost = await costOf(async () => {
+      // Here: a tick that comes before shows no change.
+      sessions += 1;
       const states = await Promise.all(changed);
       for (const { value } of states)
         if (value.counts?.sessions !== sessions) throw new Error('an old state');
@@ -47,6 +50,13 @@ t.test('all watchers of very many tenants receive a change', async (t) => {
     await ended;
     t.equal(watch.size, 0);
     t.notOk(watch.ticking);
-    return cost;
-  });
+    // The time of the whole is that until the next tick.
+    return cost.longest;
+  };
+  const turns: number[] = [];
+  while (turns.length < TRIES && !turns.some((ms) => ms < MAX_TURN_MS)) turns.push(await attempt(WATCHERS));
+  t.ok(
+    Math.min(...turns) < MAX_TURN_MS,
+    `turns of at most ${turns.map((ms) => ms.toFixed(1)).join(', ')} ms`,
+  );
 });
