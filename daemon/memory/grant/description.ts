@@ -55,7 +55,7 @@ export function describeGrant(
     handleTypes: plan.handleTypes,
     requirements: plan.requirements ? describeRequirements(plan) : null,
     ...(plan.resource ? toImport(plan) : {}),
-    ...describePages(plan),
+    ...(plan.pages ? describePages(plan) : NO_PAGES),
   };
 }
 
@@ -73,6 +73,12 @@ function toImport({ resource, planes = [] }: MemoryPlan): Pick<Decoded<'Grant'>,
     },
   };
 }
+
+/** Of memory that the driver did not allocate. */
+const NO_PAGES = {
+  pageSize: 'PAGE_SIZE_UNSPECIFIED',
+  dedicatedBy: 'DEDICATED_BY_UNSPECIFIED',
+} as const;
 
 const CACHE_TYPES = {
   NONE: 'CACHE_TYPE_NONE',
