@@ -96,23 +96,21 @@ export function parseRequestId(id: string): string {
 }
 
 /** @throws VkmemError INVALID_ARGUMENT for a sharing that this daemon does not know. */
-export function parseSharing(sharing: unknown): SharingName {
-  const known = SHARING_NAMES.find((name) => sharing === `SHARING_${name}`);
-  if (known) return known;
-  if (sharing === 'SHARING_UNSPECIFIED') return 'SHARED';
-  const names = SHARING_NAMES.map((name) => `SHARING_${name}`).join(', ');
-  const reason = `sharing is ${String(sharing)}; it must be one of ${names}.`;
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'sharing' });
-}
+export const parseSharing = (sharing: unknown): SharingName =>
+  parseWord('sharing', sharing, SHARING_NAMES, 'SHARED');
 
-/** @throws VkmemError INVALID_ARGUMENT. */
-export function parseDedication(dedication: unknown): DedicationName {
-  const known = DEDICATION_NAMES.find((name) => dedication === `DEDICATION_${name}`);
-  if (known) return known;
-  if (dedication === 'DEDICATION_UNSPECIFIED') return 'AUTO';
-  const names = DEDICATION_NAMES.map((name) => `DEDICATION_${name}`).join(', ');
-  const reason = `dedication is ${String(dedication)}; it must be one of ${names}.`;
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'dedication' });
+/** @throws VkmemError INVALID_ARGUMENT for a dedication that this daemon does not know. */
+export const parseDedication = (dedication: unknown): DedicationName =>
+  parseWord('dedication', dedication, DEDICATION_NAMES, 'AUTO');
+
+/** The short name of an enumerator whose prefix is the field's name. @param otherwise That of UNSPECIFIED. */
+function parseWord<T extends string>(field: string, word: unknown, names: readonly T[], otherwise: T): T {
+  const onWire = (name: string): string => `${field.toUpperCase()}_${name}`;
+  if (word === onWire('UNSPECIFIED')) return otherwise;
+  const known = names.find((name) => word === onWire(name));
+  if (known !== undefined) return known;
+  const reason = `${field} is ${String(word)}; it must be one of ${names.map(onWire).join(', ')}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field });
 }
 
 function parseLifetime(lifetime: unknown, name: string): LifetimeName {

@@ -16,7 +16,7 @@
  *   mappable, opaque-fd, dma-buf, rdma-address  one file for each kind: how it is allocated and exported
  *   physical-device, kinds                      the choice of a device; the state of each kind on it
  *   external-support, capabilities, probe/      what the driver reports, and what the probes verified
- *   page-measurement                            whether dedicated memory has larger pages
+ *   dedication, page-measurement                whether memory is dedicated to a resource; whether that is faster
  *   foreign-handle                              checks of clients' fds
  *   native, errors, flags; native/              the addon; its failures in the catalogue; Vulkan's numbers
  *
@@ -43,7 +43,7 @@ export type { ForeignSource } from './foreign-handle.js';
 export type { ImportTerms } from './imports.js';
 export type { KindReport, Rung } from './kinds.js';
 export type { MadeBy, PersistentHandles } from './memory-handles.js';
-export type { Dedication, MemoryPlan, MemoryRequest } from './memory-plan.js';
+export type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 export type { CacheType } from './memory-types.js';
 export type {
   DeviceInfo,

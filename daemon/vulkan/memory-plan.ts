@@ -1,7 +1,7 @@
 /**
  * The requirements of a request for memory, and the plan by which the memory is created.
  */
-import type { KindName } from '@vkmemd/proto';
+import type { DedicationName, KindName } from '@vkmemd/proto';
 import type { Hints } from './hints.js';
 import type { CacheType, TypeWishes } from './memory-types.js';
 import type { NativeResource, PlaneLayout, Requirements } from './native.js';
@@ -17,15 +17,12 @@ export interface MemoryRequest extends TypeWishes {
   /** Whether the memory may be sealed against writers later. */
   readonly publishable?: boolean;
   readonly hints?: Hints | undefined;
-  /** Whether memory that the driver allocates is dedicated to one resource. Default 'AUTO'. */
-  readonly dedication?: Dedication;
+  /**
+   * Whether memory that the driver allocates is dedicated to one resource: to a transfer buffer if the request has
+   * none. Default 'AUTO'.
+   */
+  readonly dedication?: DedicationName;
 }
-
-/**
- * AUTO: where the driver requires or prefers it, or the device was measured to have larger pages then. NEVER: only
- * where the driver requires it, which is a refusal. ALWAYS: to a transfer buffer if the request has no resource.
- */
-export type Dedication = 'AUTO' | 'NEVER' | 'ALWAYS';
 
 /** The class of the pages that memory is mapped with, and what decided whether it is dedicated. */
 export interface Pages {

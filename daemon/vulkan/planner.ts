@@ -12,6 +12,7 @@
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 import type { Capabilities, MappableWay } from './capabilities.js';
+import { isDedicated, isMeasurable, pagesOf, wishFor } from './dedication.js';
 import { native } from './errors.js';
 import {
   bitsOf,
@@ -21,13 +22,13 @@ import {
   supportForResource,
 } from './external-support.js';
 import { HandleType } from './flags.js';
-import { boundsSize, type Hints, onlyByMemfd, requireHinted, roundFor } from './hints.js';
+import { type Hints, onlyByMemfd, requireHinted, roundFor } from './hints.js';
 import { planesOf, withModifier } from './image-layout.js';
 import { kindUnsupported, requireKinds, requirePublishable } from './kinds.js';
-import type { Dedication, MemoryPlan, MemoryRequest, Pages } from './memory-plan.js';
+import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 import { ANY_TYPE, cacheTypeOf, chooseType } from './memory-types.js';
 import type { DeviceInfo, NativeDevice, NativeResource, Requirements } from './native.js';
-import { asMade, isClearable, sized, TRANSFER } from './resource.js';
+import { asMade, sized, TRANSFER } from './resource.js';
 
 /** The handle type that memory of a kind is exported as; MAPPABLE depends on the way. */
 const EXPORTED_AS: Readonly<Record<KindName, number>> = {
@@ -37,8 +38,6 @@ const EXPORTED_AS: Readonly<Record<KindName, number>> = {
   RDMA_ADDRESS: HandleType.RDMA_ADDRESS,
 };
 
-/** Smaller memory has no large page of any driver. */
-const MIN_LARGE_BYTES = 2n << 20n;
 /** The number of buffers whose requirements are remembered. */
 const MAX_KNOWN = 256;
 
@@ -96,8 +95,7 @@ export class Planner {
   ): Promise<MemoryPlan> {
     const { prefersDedicated, type } = this.#capabilities.pages;
     const { dedication = 'AUTO', resource } = request;
-    const measured = way !== 'memfd' && kinds.includes('OPAQUE_FD') && resource?.what !== 'image';
-    if (measured && prefersDedicated && dedication === 'AUTO') {
+    if (prefersDedicated && dedication === 'AUTO' && way !== 'memfd' && isMeasurable(kinds, resource)) {
       try {
         const plan = await this.#planWith(way, kinds, request, true);
         if (plan.memoryTypeIndex === type) return plan;
@@ -125,7 +123,7 @@ export class Planner {
     const described = request.resource && sized(asMade(request.resource), whole);
     const bound = described && (await withModifier(this.#device, this.#info, described, declared));
     const { dedicatedOnly } = await this.#support(kinds, bound, declared);
-    const wish = this.#wish(request, whole, larger);
+    const wish = wishFor(request, whole, larger, this.#info.limits.maxBufferSize);
     const candidate = bound ?? (dedicatedOnly || wish.wanted ? sized(TRANSFER, whole) : undefined);
     const needs = candidate && (await this.#requirements(candidate, declared));
     const how = { ...wish, only: dedicatedOnly, memfd, hints: request.hints };
@@ -145,6 +143,7 @@ export class Planner {
       transferable: this.#transferableAs(declared),
     });
     const { flags, heapIndex } = this.#info.memoryTypes[memoryTypeIndex] ?? { flags: 0, heapIndex: 0 };
+    const made = { kinds, size, memoryTypeIndex, resource, dedicated };
     return {
       kinds,
       size,
@@ -158,9 +157,7 @@ export class Planner {
       handleTypes,
       dmaBufCounted: !memfd && (handleTypes & HandleType.DMA_BUF) !== 0 && this.#capabilities.dmaBufCounted,
       dedicated: dedicated ? resource : undefined,
-      pages: memfd
-        ? undefined
-        : this.#pages({ kinds, size, memoryTypeIndex, resource, dedicated }, how, needs),
+      pages: memfd ? undefined : pagesOf(this.#capabilities.pages, made, how, needs),
       resource,
       requirements,
       planes,
@@ -224,34 +221,6 @@ export class Planner {
   }
 
   /**
-   * Whether dedicated memory is wanted, besides what the driver says.
-   * @param larger Whether its pages are larger.
-   * @throws VkmemError SIZE_ABOVE_MAXIMUM if it is requested, and no buffer can be so large.
-   */
-  #wish({ dedication = 'AUTO', resource }: MemoryRequest, whole: bigint, larger: boolean): Wish {
-    if (dedication === 'NEVER') return { dedication, wanted: false };
-    const most = this.#info.limits.maxBufferSize;
-    const fits = resource?.what === 'image' || most === 0n || whole <= most;
-    if (dedication === 'AUTO') return { dedication, wanted: larger && fits };
-    if (fits) return { dedication, wanted: true };
-    const reason = `${whole} bytes were requested; a buffer, to which memory is dedicated, has at most ${most}.`;
-    const particulars = { requested_bytes: String(whole), maximum_bytes: String(most) };
-    throw new VkmemError('SIZE_ABOVE_MAXIMUM', reason, particulars);
-  }
-
-  #pages(made: Made, how: How, needs: Requirements | undefined): Pages {
-    const { pages } = this.#capabilities;
-    const { kinds, dedicated } = made;
-    const measured =
-      kinds.includes('OPAQUE_FD') && made.resource?.what !== 'image' && made.memoryTypeIndex === pages.type;
-    const known = measured && pages.prefersDedicated && made.size >= MIN_LARGE_BYTES;
-    const size = known ? (dedicated ? 'LARGE' : 'SMALL') : 'UNSPECIFIED';
-    if (how.dedication !== 'AUTO') return { size, by: 'REQUEST' };
-    if (dedicated && (isRequired(needs, how) || needs?.prefersDedicated)) return { size, by: 'DRIVER' };
-    return { size, by: measured && dedicated === pages.prefersDedicated ? 'MEASUREMENT' : 'DEFAULT' };
-  }
-
-  /**
    * Bytes: dedicated memory has exactly the size that its resource requires; all other memory has whole
    * units.
    */
@@ -270,62 +239,6 @@ export class Planner {
     if (bytes <= 0n) throw new VkmemError('INVALID_SIZE', `${size} bytes were requested; the minimum is 1.`);
     return bytes;
   }
-}
-
-/** What the pages of memory depend on. */
-interface Made extends Pick<MemoryPlan, 'kinds' | 'size' | 'memoryTypeIndex' | 'resource'> {
-  readonly dedicated: boolean;
-}
-
-/** What a request and a measurement say about dedicated memory. */
-interface Wish {
-  readonly dedication: Dedication;
-  readonly wanted: boolean;
-}
-
-/** What decides whether memory is dedicated, besides the driver's requirements. */
-interface How extends Wish {
-  /** Whether the driver requires it of all such resources. */
-  readonly only: boolean;
-  readonly memfd: boolean;
-  readonly hints: Hints | undefined;
-}
-
-const isRequired = (needs: Requirements | undefined, { only }: How): boolean =>
-  only || needs?.requiresDedicated === true;
-
-/**
- * Whether the memory is dedicated: if the driver requires or prefers it, or it is wanted. A memfd is never
- * dedicated (VUID-VkMemoryAllocateInfo-pNext-02806), nor is memory whose hints require another size than the
- * resource's, nor memory that could not be zeroed then. In these cases a preference is ignored, and a
- * requirement, of the driver or of the request, makes the request fail.
- * @throws VkmemError KIND_UNSUPPORTED.
- */
-function isDedicated(resource: NativeResource, needs: Requirements, how: How): boolean {
-  const { dedication, wanted, memfd, hints } = how;
-  const required = isRequired(needs, how);
-  if (required && dedication === 'NEVER') {
-    const reason = 'the driver requires it to be dedicated, and the request has the dedication NEVER.';
-    throw kindUnsupported(resource.what, reason, 'export');
-  }
-  const misfits = boundsSize(hints) && roundFor(needs.size, 1n, hints) !== needs.size;
-  if (required || dedication === 'ALWAYS') {
-    const who = required ? 'the driver' : 'the request';
-    if (memfd) {
-      const reason = `${who} requires it to be dedicated, which imported host memory cannot be.`;
-      throw kindUnsupported('MAPPABLE', reason, 'export');
-    }
-    if (misfits) {
-      const reason = `${who} requires it to be dedicated, with exactly ${needs.size} bytes, which the hints do not allow.`;
-      throw kindUnsupported(resource.what, reason, 'export');
-    }
-    if (required || isClearable(resource)) return true;
-    const reason =
-      'the request requires it to be dedicated, but images of compressed formats cannot be zeroed.';
-    throw kindUnsupported(resource.what, reason, 'export');
-  }
-  if (dedication === 'NEVER') return false;
-  return (needs.prefersDedicated || wanted) && !memfd && !misfits && isClearable(resource);
 }
 
 /** @param needing The field of the request that only a memfd satisfies. */

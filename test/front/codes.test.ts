@@ -9,21 +9,13 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { STATUS_METADATA, unpackStatus } from '@vkmemd/proto';
 import t from 'tap';
 import { assertNoLeaks, root, startInProcess } from '../support/daemon.js';
-import { rawSession } from '../support/raw-http2.js';
+import { framed, rawSession } from '../support/raw-http2.js';
 
 const BUDGET = '/vkmem.v1.DeviceService/GetBudget';
 const WATCH = '/vkmem.v1.DeviceService/WatchBudget';
 const GET = '/vkmem.v1.MemoryService/GetAllocation';
 const HEALTH = '/grpc.health.v1.Health/Check';
 const LARGE = 100 * 1024;
-
-/** A message as gRPC frames it. */
-function framed(bytes: Uint8Array, compressed = 0): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt8(compressed, 0);
-  head.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([head, bytes]);
-}
 
 const EMPTY = framed(Buffer.alloc(0));
 /** A tag with the wire type 7, which does not exist. */

@@ -15,6 +15,7 @@ import {
 import t from 'tap';
 import { HeldBytes, MAX_BYTES as MAX, MAX_OF_TENANT } from 'vkmemd/dist/front/held-bytes.js';
 import { temporaryFolder } from '../support/daemon.js';
+import { framed } from '../support/raw-http2.js';
 import { sleep, until } from './support.js';
 
 const MIB = 1 << 20;
@@ -80,12 +81,6 @@ function hold(held: HeldBytes, tenant: string, bytes: number, what: 'send' | 'an
     calls.push(call);
   }
   return calls;
-}
-
-function framed(message: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
 }
 
 const ending = (calls: readonly PlayedCall[]) => calls.filter(({ ended }) => ended !== undefined);

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { ControlWire } from '../support/control-wire.js';
 import { assertNoLeaks, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
-import { rawSession } from '../support/raw-http2.js';
+import { framed, rawSession } from '../support/raw-http2.js';
 import { asOtherUser, noOtherUser, openToOthers } from '../support/uid.js';
 import { anotherFront, frontOf, procFile, sleep, until } from './support.js';
 
@@ -30,12 +30,6 @@ const residentOf = (pid: number): number => Number(procFile(pid, 'statm').split(
 function streamOf(session: ClientHttp2Session, path: string | undefined): ClientHttp2Stream {
   const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
   return session.request(headers).on('error', () => {});
-}
-
-function framed(message: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
 }
 
 /** Counts the answers of gRPC by their status. */

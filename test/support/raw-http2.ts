@@ -27,6 +27,14 @@ export function rawCall(session: ClientHttp2Session, path: string | undefined): 
   return stream;
 }
 
+/** A message as gRPC sends it: preceded by a byte and its length. @param compressed that byte. */
+export function framed(message: Uint8Array, compressed = 0): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(compressed);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
 /** The messages of a gRPC stream: each is preceded by one byte and its length. */
 export function messagesIn(bytes: Buffer): object[] {
   const { responseDeserialize: read } = serviceDefinition('DeviceService').WatchBudget ?? {};

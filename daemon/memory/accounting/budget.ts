@@ -101,7 +101,7 @@ interface Sample {
 
 /** Milliseconds for which the driver's figures decide. */
 const RECENT_MS = 50;
-/** So many times the bytes of a request must be available for the figures to decide. */
+/** So many times the bytes of a request must be available for them: another process may have taken some since. */
 const EASY = 8n;
 
 export class Budget {
@@ -165,7 +165,10 @@ export class Budget {
     }
     payer.require(bytes, heap);
     const recent = this.#recent();
-    if (recent && this.#fitsEasily(bytes, heap, recent[heap], payer, makes)) return payer.charge(bytes, heap);
+    if (recent) {
+      const available = this.#availableTo(payer, heap, this.#account(heap, recent[heap], makes));
+      if (bytes * EASY <= available) return payer.charge(bytes, heap);
+    }
     const sampled = (await this.#sample())[heap];
     payer.require(bytes, heap);
     if (makes && bytes <= this.#account(heap, sampled, false).driverLeft) this.#host.require(bytes, heap);
@@ -192,18 +195,6 @@ export class Budget {
   /** The driver's last figures, if they are recent. */
   #recent(): readonly (Sample | undefined)[] | undefined {
     return this.#last && performance.now() - this.#last.at <= RECENT_MS ? this.#last.samples : undefined;
-  }
-
-  /** Whether far more is available than another process can have taken since the figures came. */
-  #fitsEasily(
-    bytes: bigint,
-    heap: number,
-    sampled: Sample | undefined,
-    payer: Payer,
-    makes: boolean,
-  ): boolean {
-    const account = this.#account(heap, sampled, makes);
-    return bytes * EASY <= this.#availableTo(payer, heap, account);
   }
 
   /**
