@@ -36,8 +36,9 @@ driver chooses one of drmFormatModifiers=M+M..., or any without it. 'doctor' lis
 --sharing one-writer: one session at a time may write, while others read. --sharing exclusive: one session may
 write, or any number may read. An allocation with --publishable can later be made immutable with 'publish'.
 
---dedicated: memory that is dedicated to a buffer or an image can have nothing else bound to it by Vulkan. auto dedicates OPAQUE_FD memory where 'doctor' shows that its pages are larger then;
-never keeps it free for any buffer; always dedicates it, without --buffer-usage or --image to a transfer buffer.
+--dedicated: memory that is dedicated to a buffer or an image can have nothing else bound to it by Vulkan.
+auto dedicates OPAQUE_FD memory where 'doctor' shows that its pages are larger then; never keeps it free for
+any buffer; always dedicates it, without --buffer-usage or --image to a transfer buffer.
 
 For virtual machines: --power-of-two and --align round the size up, as PCI BARs require. The other hints are
 for MAPPABLE memory over a memfd: --prefault provides every page in advance; --huge-pages uses huge pages of

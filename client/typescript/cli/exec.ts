@@ -30,11 +30,11 @@ $VKMEM_SESSION_PATH. In a sandbox, which has no access to that path, it does not
 
 ALLOCATION is a list of name= and size=, and optionally kind= (MAPPABLE by default; several as
 MAPPABLE+OPAQUE_FD), lifetime= (named or session), sharing= (shared, one-writer or exclusive), publishable,
-dedicated= (auto, never or always, as of 'alloc'), the hints of 'alloc' (power-of-two, align=, prefault, huge-pages=, reopenable), and if-exists=claim, which
-uses an existing allocation of the name if it fits. With it, name=UID/NAME is memory of another user, which
-the policy must let CMD claim (claim_from), and which is not allocated. A named allocation exists until it is
-freed, also after the end of CMD. With lifetime=session it ends with the session, and its name is only a label
-for CMD.
+dedicated= (auto, never or always, as of 'alloc'), the hints of 'alloc' (power-of-two, align=, prefault,
+huge-pages=, reopenable), and if-exists=claim, which uses an existing allocation of the name if it fits. With
+it, name=UID/NAME is memory of another user, which the policy must let CMD claim (claim_from), and which is
+not allocated. A named allocation exists until it is freed, also after the end of CMD. With lifetime=session
+it ends with the session, and its name is only a label for CMD.
 
 With --sandbox, CMD has no network, and sees no other processes and no files except the system's programs and
 libraries (/usr), an empty /tmp, and the paths of --ro and --rw. It ends with the process that started it. A
