@@ -52,7 +52,7 @@ import { DEFAULT_LIMITS, type Limits } from './policy/limits.js';
 import { loadPolicy } from './policy/load.js';
 import type { Policy } from './policy/policy.js';
 import type { Source } from './policy/toml.js';
-import { makeHandlers, makeStreamHandlers } from './requests/handlers.js';
+import { makeHandlers, makePartsHandlers, makeStreamHandlers } from './requests/handlers.js';
 import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { SocketGroups } from './socket-groups.js';
@@ -302,7 +302,8 @@ async function compose(
   });
   const metrics = stack.use(new Metrics({ ...core, status, connectionCounts }));
   const handlers = makeHandlers({ ...core, status, metrics });
-  const handoff = new HandoffServer({ ...core, front, handlers, greetings: hello(core) });
+  const partsHandlers = makePartsHandlers(core);
+  const handoff = new HandoffServer({ ...core, front, handlers, partsHandlers, greetings: hello(core) });
   // It starts before the other planes and stops after them, because its admin sockets report on them.
   const callers = stack.use(
     new CallersPlane({ ...core, front, handlers: { ...handlers, ...makeStreamHandlers(core) } }),

@@ -47,6 +47,18 @@ import { checkRef, type Ref } from './request/arguments.js';
 import { allocateOrFind, hasCode, nameToClaim, requireFit } from './request/if-exists.js';
 import { type ImportOptions, importedFd, importRequest } from './request/import.js';
 import {
+  type AllocateManyOptions,
+  checkList,
+  inMessages,
+  type ManyAllocateOptions,
+  type ManyClaimOptions,
+  numbered,
+  rejected,
+  settledOf,
+  withoutIfExists,
+  withoutWait,
+} from './request/many.js';
+import {
   type AllocateOptions,
   allocateRequest,
   type ClaimOptions,
@@ -305,6 +317,90 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    */
   async claim(ref: Ref | TicketRef, options: ClaimOptions = {}): Promise<Memory> {
     return this.#memoryOf(await this.#link.request('Claim', claimRequest(ref, options)), false);
+  }
+
+  /**
+   * Creates many allocations and grants of them, in as few messages as possible: faster than allocate() for each. The
+   * caller owns each Memory and releases it.
+   * @param list The options of each, as for allocate(), without `ifExists`.
+   * @returns In the order of the list. By default all of them; with `allOrNothing: false` an outcome for each.
+   * @throws VkmemError as allocate(), with the number of the request in its metadata (`index`); nothing is allocated
+   *   then. With `allOrNothing: false` only what concerns all of them.
+   */
+  async allocateMany(
+    list: readonly ManyAllocateOptions[],
+    options?: AllocateManyOptions & { readonly allOrNothing?: true },
+  ): Promise<Memory[]>;
+  async allocateMany(
+    list: readonly ManyAllocateOptions[],
+    options: AllocateManyOptions,
+  ): Promise<PromiseSettledResult<Memory>[]>;
+  async allocateMany(
+    list: readonly ManyAllocateOptions[],
+    { allOrNothing = true }: AllocateManyOptions = {},
+  ): Promise<Memory[] | PromiseSettledResult<Memory>[]> {
+    const requests = checkList('list', list).map((each) => ({
+      ...allocateRequest(withoutIfExists(each), each.grant ?? each.kinds ?? ['MAPPABLE']),
+      requestId: randomUUID(),
+    }));
+    const made: PromiseSettledResult<Memory>[] = [];
+    const send = (part: readonly Draft<'AllocateRequest'>[]) =>
+      this.#link.request('AllocateMany', { requests: part, allOrNothing });
+    try {
+      for (const part of inMessages('AllocateRequest', requests))
+        made.push(...this.#settled(await send(part), part.length, true));
+    } catch (failure) {
+      if (!allOrNothing && made.length > 0) {
+        const rest = Array.from({ length: requests.length - made.length }, () => rejected(failure));
+        return [...made, ...rest];
+      }
+      const memories = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      await Promise.all(memories.map((memory) => memory.free().catch(() => undefined)));
+      throw numbered(failure, made.length);
+    }
+    if (!allOrNothing) return made;
+    return made.map((one) => (one as PromiseFulfilledResult<Memory>).value);
+  }
+
+  /**
+   * Claims grants of many allocations, in as few messages as possible: faster than claim() for each. The caller owns
+   * each Memory and releases it.
+   * @param list What to claim, and the options of each, as for claim(), without `waitMs`.
+   * @returns An outcome for each, in the order of the list, as that of Promise.allSettled(); a reason is a VkmemError as
+   *   of claim().
+   * @throws VkmemError INVALID_ARGUMENT, UNAVAILABLE; nothing is granted then.
+   */
+  async claimMany(list: readonly ManyClaimOptions[]): Promise<PromiseSettledResult<Memory>[]> {
+    const requests = checkList('list', list).map((each) => claimRequest(each, withoutWait(each)));
+    const claimed: PromiseSettledResult<Memory>[] = [];
+    try {
+      for (const part of inMessages('ClaimRequest', requests)) {
+        const answer = await this.#link.request('ClaimMany', { requests: part });
+        claimed.push(...this.#settled(answer, part.length, false));
+      }
+      return claimed;
+    } catch (failure) {
+      if (claimed.length === 0) throw failure;
+      return [
+        ...claimed,
+        ...Array.from({ length: requests.length - claimed.length }, () => rejected(failure)),
+      ];
+    }
+  }
+
+  #settled(
+    { message, fds }: Answer<'AllocateMany' | 'ClaimMany'>,
+    count: number,
+    created: boolean,
+  ): PromiseSettledResult<Memory>[] {
+    return settledOf(message.outcomes, fds, count).map((one) => {
+      if ('error' in one) return rejected(one.error);
+      try {
+        return { status: 'fulfilled', value: this.#memoryOf(one, created) };
+      } catch (failure) {
+        return rejected(failure);
+      }
+    });
   }
 
   /**

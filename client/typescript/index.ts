@@ -94,6 +94,7 @@ export type { Bytes, Ref } from './request/arguments.js';
 export type { HintOptions } from './request/hints.js';
 export type { IfExists } from './request/if-exists.js';
 export type { ImportOptions } from './request/import.js';
+export type { AllocateManyOptions, ManyAllocateOptions, ManyClaimOptions } from './request/many.js';
 export type { HeapChange, Quota, QuotaChange, QuotaResult } from './request/quota.js';
 export type { AllocateOptions, ClaimOptions, TransferOptions } from './request/requests.js';
 export type {

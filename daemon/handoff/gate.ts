@@ -20,7 +20,8 @@
  * waiting requests, for which no memory was allocated and no fd is open. No such request begins while much in
  * the socket is unread either, so that its answer finds room there: an answer with fds is never queued in
  * this process. An answer may carry more fds than the client may have in flight: such a request begins once
- * no other fds are in flight.
+ * no other fds are in flight. An answer in parts has a credit of its own, MAX_MANY, and takes it for each part, as
+ * much as there is.
  *
  * The kernel does not notify when a client reads, and a socket with room in it is always writable. So credit
  * is checked when the client sends something, when an answer was sent, and by a poll.
@@ -29,6 +30,7 @@ import {
   type Connection,
   type Decoded,
   type HandoffRequest,
+  MAX_MANY,
   MAX_MESSAGE_FDS,
   Poll,
   REQUEST_OF_BODY,
@@ -37,6 +39,7 @@ import {
 } from '@vkmemd/proto';
 import { MIN_IN_FLIGHT } from '../limits/in-flight-fds.js';
 import { TokenBucket } from '../limits/token-bucket.js';
+import type { Credit } from '../memory/session/caller.js';
 import type { Place } from './admission.js';
 
 type Message = Decoded<'ClientMessage'>;
@@ -59,11 +62,21 @@ export interface Entry extends Disposable {
   readonly ready: Promise<void> | undefined;
   /** Takes credit for this many more fds of the answer; the result is as of `ready`. */
   more(fds: number): Promise<void> | undefined;
+  /** Takes credit for a part of the answer (Caller.takePart); it is not released with the entry. */
+  part(fds: number): Promise<Credit>;
 }
 
-interface WaitingRequest {
-  readonly fds: number;
-  begin(): void;
+/** The credit that a request needs to begin. */
+interface Wanted {
+  readonly most: number;
+  readonly least: number;
+  /** How many fds may be in flight with it, unless it alone has more. */
+  readonly limit: number;
+}
+
+interface WaitingRequest extends Wanted {
+  /** @param fds the credit that it has, from least to most. */
+  begin(fds: number): void;
   refuse(reason: VkmemError): void;
 }
 
@@ -197,33 +210,69 @@ export class Gate implements Disposable {
     let taken = 0;
     const more = (count: number): Promise<void> | undefined => {
       if (count === 0) return undefined;
-      if (this.#closed) return Promise.reject(this.#closed());
-      if (this.#waiting.length === 0 && this.#hasCredit(count)) {
-        this.#fdsUnderWay += count;
-        taken += count;
-        return undefined;
-      }
-      return new Promise((resolve, refuse) => {
-        const begin = (): void => {
-          this.#fdsUnderWay += count;
-          taken += count;
-          resolve();
-        };
-        this.#waiting.push({ fds: count, begin, refuse });
-        this.#poll.wait();
+      const wanted = { most: count, least: count, limit: this.#place.limits.fdsInFlight };
+      const credit = this.#take(wanted, (got) => {
+        taken += got;
       });
+      return credit === undefined ? undefined : credit.then(() => {});
+    };
+    const part = async (count: number): Promise<Credit> => {
+      const wanted = { most: count, least: Math.min(count, MAX_MESSAGE_FDS), limit: MAX_MANY };
+      let fds = 0;
+      await this.#take(wanted, (got) => {
+        fds = got;
+      });
+      let held = true;
+      const release = (): void => {
+        if (held) this.#releaseFds(fds);
+        held = false;
+      };
+      return { fds, [Symbol.dispose]: release };
     };
     let entered = true;
     const release = (): void => {
       if (entered) this.#release(taken);
       entered = false;
     };
-    return { name, row: REQUESTS[name], ready: more(fds), more, [Symbol.dispose]: release };
+    return { name, row: REQUESTS[name], ready: more(fds), more, part, [Symbol.dispose]: release };
+  }
+
+  /**
+   * Takes credit in the order of the requests.
+   * @param got called with it, in the turn in which it is taken.
+   * @returns undefined if it is taken at once. Rejects with the gate's reason once the gate is closed.
+   */
+  #take(wanted: Wanted, got: (fds: number) => void): Promise<void> | undefined {
+    if (this.#closed) return Promise.reject(this.#closed());
+    const begun = (fds: number): void => {
+      this.#fdsUnderWay += fds;
+      got(fds);
+    };
+    const now = this.#waiting.length === 0 ? this.#creditFor(wanted) : undefined;
+    if (now !== undefined) {
+      begun(now);
+      return undefined;
+    }
+    return new Promise((resolve, refuse) => {
+      const begin = (fds: number): void => {
+        begun(fds);
+        resolve();
+      };
+      this.#waiting.push({ ...wanted, begin, refuse });
+      this.#poll.wait();
+    });
   }
 
   /** Ends an answered request. @param fds all that it took credit for. */
   #release(fds: number): void {
     this.#underWay -= 1;
+    this.#releaseFds(fds);
+    if (this.#underWay < this.#place.limits.messagesInFlight) this.#resume('under way');
+    if (this.#underWay === 0) this.#idle?.();
+  }
+
+  /** The fds were sent, and are in flight from now on; or will not be. */
+  #releaseFds(fds: number): void {
     this.#fdsUnderWay -= fds;
     if (fds > 0) {
       if (this.#waiting.length > 0) this.#begin();
@@ -233,8 +282,6 @@ export class Gate implements Disposable {
       this.#pause('unread');
       this.#poll.wait();
     }
-    if (this.#underWay < this.#place.limits.messagesInFlight) this.#resume('under way');
-    if (this.#underWay === 0) this.#idle?.();
   }
 
   /**
@@ -245,12 +292,15 @@ export class Gate implements Disposable {
     return this.#fdsUnderWay > 0 ? this.#connection.crowded : this.#connection.nearlyFull;
   }
 
-  #hasCredit(fds: number): boolean {
-    if (this.#connection.crowded) return false;
-    const { limits, inFlight } = this.#place;
-    const wanted = this.#fdsUnderWay + this.#connection.unreadFds + fds;
-    if (wanted > limits.fdsInFlight && wanted > fds) return false;
-    return wanted <= inFlight.allowance || inFlight.raise(wanted);
+  /** The credit that there is for a request: from least to most; undefined if it has to wait. */
+  #creditFor({ most, least, limit }: Wanted): number | undefined {
+    if (this.#connection.crowded) return undefined;
+    const { inFlight } = this.#place;
+    const inUse = this.#fdsUnderWay + this.#connection.unreadFds;
+    const wanted = inUse === 0 ? most : Math.min(most, limit - inUse);
+    if (wanted < least) return undefined;
+    const fits = inUse + wanted <= inFlight.allowance || inFlight.raise(inUse + wanted, inUse + least);
+    return fits ? Math.min(wanted, inFlight.allowance - inUse) : undefined;
   }
 
   /**
@@ -258,10 +308,12 @@ export class Gate implements Disposable {
    * read.
    */
   #begin(): void {
-    for (let next = this.#waiting[0]; next && this.#hasCredit(next.fds); next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const credit = this.#creditFor(next);
+      if (credit === undefined) break;
       this.#waiting.shift();
       this.#poll.reset();
-      next.begin();
+      next.begin(credit);
     }
     const { inFlight } = this.#place;
     if (this.#waiting.length === 0) inFlight.lower(this.#fdsUnderWay + this.#connection.unreadFds);
@@ -285,7 +337,9 @@ export class Gate implements Disposable {
  * asks for fewer. A claim that waits needs none before its wait has ended.
  */
 function fdsAskedBy(name: HandoffRequest, request: unknown): number {
-  const { fdsOut } = REQUESTS[name];
+  const { fdsOut, shape } = REQUESTS[name];
+  // Each part takes its own.
+  if (shape === 'parts') return 0;
   const { kinds, grantKinds, ticket, waitMs } = request as Partial<
     Pick<Decoded<'ClaimRequest'>, 'kinds' | 'ticket' | 'waitMs'> & Decoded<'AllocateRequest'>
   >;

@@ -43,8 +43,8 @@ import type { SessionLifecycle } from '../memory/session/lifecycle.js';
 import type { Session } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
 import { beginRequest, type RequestEvents, reportAnswer } from '../requests/events.js';
-import type { Handler } from '../requests/handler.js';
-import type { Handlers } from '../requests/handlers.js';
+import type { Answer, Handler, PartsHandler } from '../requests/handler.js';
+import type { Handlers, PartsHandlers } from '../requests/handlers.js';
 import type { Greeted, Greetings } from '../requests/hello.js';
 import type { Place } from './admission.js';
 import type { Challenge } from './challenge.js';
@@ -64,6 +64,7 @@ export interface PeerCollaborators {
   readonly requestEvents: RequestEvents;
   readonly greetings: Greetings;
   readonly handlers: Handlers;
+  readonly partsHandlers: PartsHandlers;
   readonly identifiedProcesses: IdentifiedProcesses;
 }
 
@@ -271,18 +272,26 @@ export class Peer {
     const { sequence, body = 'message' } = message;
     const { authority, reporter, requestEvents } = this.#with;
     const takeCredit = async (fds: number) => entry.more(fds);
-    const caller = { identity: this.#identity, session, takeCredit, gone: () => session?.ended === true };
+    const gone = () => session?.ended === true;
+    const caller = { identity: this.#identity, session, takeCredit, takePart: entry.part, gone };
     const answered = beginRequest(requestEvents, 'handoff', body);
     try {
       if (entry.ready) await entry.ready;
       // A session was begun with this right.
       if (!session) authority.requireConnect(this.#identity);
       const { name, row } = entry;
-      const handler = this.#with.handlers[name as keyof Handlers] as Handler<never>;
-      const answer = await handler(caller, message[row.body] as never, incoming);
-      const { response, fds } = answer;
-      const failed = this.#respond({ sequence, fdCount: fds.length, [row.answer]: response }, fds);
-      if (failed === 'undelivered') this.#takeBack(caller, response);
+      let failed: 'INTERNAL' | 'undelivered' | undefined;
+      if (row.shape === 'parts') {
+        const handler = this.#with.partsHandlers[name as keyof PartsHandlers] as PartsHandler<never>;
+        for await (const part of handler(caller, message[row.body] as never)) {
+          failed = this.#deliver(caller, sequence, row.answer, part);
+          if (failed) break;
+        }
+      } else {
+        const handler = this.#with.handlers[name as keyof Handlers] as Handler<never>;
+        const answer = await handler(caller, message[row.body] as never, incoming);
+        failed = this.#deliver(caller, sequence, row.answer, answer);
+      }
       answered(failed === 'INTERNAL' ? failed : 'OK', caller);
     } catch (failure) {
       closeAll(incoming);
@@ -293,6 +302,18 @@ export class Peer {
     } finally {
       entry[Symbol.dispose]();
     }
+  }
+
+  /** Sends an answer of a handler, or a part of it. @returns as #respond(). */
+  #deliver(
+    caller: Caller,
+    sequence: bigint,
+    field: string,
+    { response, fds }: Answer<never>,
+  ): 'INTERNAL' | 'undelivered' | undefined {
+    const failed = this.#respond({ sequence, fdCount: fds.length, [field]: response }, fds);
+    if (failed === 'undelivered') this.#takeBack(caller, response);
+    return failed;
   }
 
   /**
@@ -318,9 +339,8 @@ export class Peer {
    * process, which could have mapped the memory.
    */
   #takeBack(caller: Caller, response: object): void {
-    const { grants = [] } = response as Partial<Decoded<'ClaimResponse'>>;
     if (caller.gone()) return;
-    for (const { id } of grants) void this.#with.handlers.Release(caller, { grantId: id }, []);
+    for (const { id } of grantsIn(response)) void this.#with.handlers.Release(caller, { grantId: id }, []);
   }
 
   /**
@@ -362,4 +382,11 @@ export class Peer {
     if (this.#session && !stays) void this.#with.lifecycle.end(this.#session);
     this.#watch[Symbol.dispose](); // last, since locks of the session may have to watch the process
   }
+}
+
+/** The grants of an answer, or of a part of one. */
+function grantsIn(response: object): Pick<Decoded<'Grant'>, 'id'>[] {
+  const { grants = [], outcomes = [] } = response as Partial<Decoded<'ClaimResponse'>> &
+    Partial<{ outcomes: (Partial<Decoded<'AllocateOutcome'>> & Partial<Decoded<'ClaimOutcome'>>)[] }>;
+  return [...grants, ...outcomes.flatMap(({ made, granted }) => (made ?? granted)?.grants ?? [])];
 }

@@ -2,6 +2,7 @@
 import { type Decoded, VkmemError } from '@vkmemd/proto';
 import type { Creation } from '../memory/allocation/creation.js';
 import type { Authority } from '../memory/authority.js';
+import type { Caller } from '../memory/session/caller.js';
 import type { Device, MemoryRequest } from '../vulkan/device.js';
 import type { Handler } from './handler.js';
 import {
@@ -16,7 +17,8 @@ import {
 import { parseHints } from './parse-hints.js';
 import { parseResource } from './parse-resource.js';
 
-interface Collaborators {
+/** The collaborators of a request that makes memory. */
+export interface AllocateCollaborators {
   readonly authority: Authority;
   readonly device: Device;
   readonly creation: Creation;
@@ -26,22 +28,44 @@ interface Collaborators {
  * @throws VkmemError as parseAllocate(), Device.plan() and Creation.create(); INVALID_ARGUMENT for grants if
  *   the plane carries no fds.
  */
-export function allocate({ authority, device, creation }: Collaborators): Handler<'Allocate'> {
+export function allocate(collaborators: AllocateCollaborators): Handler<'Allocate'> {
   return async (caller, request) => {
     if (!caller.takeCredit && request.grantKinds.length > 0) {
       const reason = 'grant_kinds is not empty, but gRPC carries no fds.';
       const next = 'Leave it empty, and claim the allocation on the handoff socket.';
       throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'grant_kinds' }, undefined, next);
     }
-    const wanted = parseAllocate(request);
-    if (wanted.hints && wanted.hints.hugePage > 0n)
-      authority.requireOperatorOnCpu(device.info.type, caller.identity, 'HUGE_PAGES');
-    const { allocation, grants, fds } = await creation.create(caller, wanted, async () => {
-      const plan = await device.plan(wanted);
-      return { plan, make: () => device.allocate(plan, wanted.name || 'session') };
-    });
+    const wanted = permitted(collaborators, caller, request);
+    const { allocation, grants, fds } = await create(collaborators, caller, wanted);
     return { response: { allocation: allocation.describe(), grants }, fds };
   };
+}
+
+/** What an AllocateRequest asks for. */
+export type WantedMemory = WantedTerms & MemoryRequest;
+
+/** The parsed request. @throws VkmemError as parseAllocate(); NOT_PERMITTED. */
+export function permitted(
+  { authority, device }: AllocateCollaborators,
+  caller: Caller,
+  request: Decoded<'AllocateRequest'>,
+): WantedMemory {
+  const wanted = parseAllocate(request);
+  if (wanted.hints && wanted.hints.hugePage > 0n)
+    authority.requireOperatorOnCpu(device.info.type, caller.identity, 'HUGE_PAGES');
+  return wanted;
+}
+
+/** Makes the allocation and its grants. @throws VkmemError as Device.plan() and Creation.create(). */
+export function create(
+  { device, creation }: AllocateCollaborators,
+  caller: Caller,
+  wanted: WantedMemory,
+): ReturnType<Creation['create']> {
+  return creation.create(caller, wanted, async () => {
+    const plan = await device.plan(wanted);
+    return { plan, make: () => device.allocate(plan, wanted.name || 'session') };
+  });
 }
 
 /**
@@ -50,7 +74,7 @@ export function allocate({ authority, device, creation }: Collaborators): Handle
  * @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT,
  *   HUGE_PAGES_UNAVAILABLE.
  */
-export function parseAllocate(request: Decoded<'AllocateRequest'>): WantedTerms & MemoryRequest {
+export function parseAllocate(request: Decoded<'AllocateRequest'>): WantedMemory {
   const size = request.sizeBytes;
   const resource = parseResource(request.buffer, request.image);
   const needed = size === 0n && resource?.what === 'image';

@@ -5,7 +5,14 @@
  * plane that calls it. It owns the fds of the request; if it throws, the plane closes those that are still
  * open. The plane owns the fds of the answer.
  */
-import type { OwnedFd, RequestName, RequestOf, ResponseDraft, StreamRequest } from '@vkmemd/proto';
+import type {
+  OwnedFd,
+  PartsRequest,
+  RequestName,
+  RequestOf,
+  ResponseDraft,
+  StreamRequest,
+} from '@vkmemd/proto';
 import type { AnyCaller, Caller } from '../memory/session/caller.js';
 
 /** An answer, and its fds, in the order in which the message names them. The plane owns the fds. */
@@ -28,6 +35,12 @@ export type OpenHandler<N extends RequestName> = (
   request: RequestOf<N>,
   fds: readonly OwnedFd[],
 ) => Promise<Answer<N>> | Answer<N>;
+
+/** Yields the parts of the answer. It is resumed once a part is sent; if one cannot be, it is returned. */
+export type PartsHandler<N extends PartsRequest> = (
+  caller: Caller,
+  request: RequestOf<N>,
+) => AsyncGenerator<Answer<N>, void>;
 
 /** Yields answers until the signal is aborted; then it throws the signal's reason. */
 export type StreamHandler<N extends StreamRequest> = (

@@ -2,9 +2,11 @@
  * The handlers of all requests, by their names in the table of requests (proto/contract/requests.ts). Both
  * planes dispatch with it.
  */
-import type { StreamRequest, UnaryRequest } from '@vkmemd/proto';
+import type { PartsRequest, StreamRequest, UnaryRequest } from '@vkmemd/proto';
 import { allocate } from './allocate.js';
+import { allocateMany } from './allocate-many.js';
 import { claim } from './claim.js';
+import { claimMany } from './claim-many.js';
 import { createSignal } from './create-signal.js';
 import { createTicket } from './create-ticket.js';
 import { endEntrusted } from './end-entrusted.js';
@@ -16,7 +18,7 @@ import { getHealth } from './get-health.js';
 import { getMetrics } from './get-metrics.js';
 import { getQuota } from './get-quota.js';
 import { getStatus } from './get-status.js';
-import type { Handler, OpenHandler, StreamHandler } from './handler.js';
+import type { Handler, OpenHandler, PartsHandler, StreamHandler } from './handler.js';
 import { importMemory } from './import.js';
 import { joinIvshmem } from './join-ivshmem.js';
 import { listAllocations } from './list-allocations.js';
@@ -43,6 +45,7 @@ export type OpenRequest = 'GetHealth' | 'GetMetrics' | 'GetStatus';
 export type Handlers = {
   readonly [N in Exclude<UnaryRequest, 'Hello'>]: N extends OpenRequest ? OpenHandler<N> : Handler<N>;
 };
+export type PartsHandlers = { readonly [N in PartsRequest]: PartsHandler<N> };
 export type StreamHandlers = { readonly [N in StreamRequest]: StreamHandler<N> };
 
 /** The collaborators of all requests but the streams. */
@@ -71,6 +74,8 @@ type Collaborators = Parameters<typeof allocate>[0] &
   Parameters<typeof setQuota>[0] &
   Parameters<typeof transfer>[0];
 
+/** The collaborators of the requests that are answered in parts. */
+type PartsCollaborators = Parameters<typeof allocateMany>[0] & Parameters<typeof claimMany>[0];
 /** The collaborators of the streams. */
 type StreamCollaborators = Parameters<typeof watchAllocations>[0] & Parameters<typeof watchBudget>[0];
 
@@ -105,6 +110,11 @@ export const makeHandlers = (core: Collaborators): Handlers => ({
   SetQuota: setQuota(core),
   StopIvshmem: stopIvshmem(core),
   Transfer: transfer(core),
+});
+
+export const makePartsHandlers = (core: PartsCollaborators): PartsHandlers => ({
+  AllocateMany: allocateMany(core),
+  ClaimMany: claimMany(core),
 });
 
 export const makeStreamHandlers = (core: StreamCollaborators): StreamHandlers => ({

@@ -30,6 +30,11 @@ export const PROTOCOL_VERSION = 1;
 export const MAX_MESSAGE_BYTES = 65_536;
 /** The maximum number of fds in one datagram of the daemon: one for each kind. */
 export const MAX_MESSAGE_FDS = 4;
+/**
+ * Maximum number of requests in an AllocateMany or a ClaimMany, and of fds in one message of its answer: the kernel
+ * passes no more in a datagram (SCM_MAX_FD).
+ */
+export const MAX_MANY = 253;
 /** The gRPC metadata key of a session token. */
 export const SESSION_METADATA = 'vkmem-session';
 /**

@@ -11,7 +11,7 @@
  * request; a row that needs other bounds has its own.
  */
 import type { Bounds, Decoded, Draft, MessageName } from './codec.js';
-import { MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS } from './names.js';
+import { MAX_MANY, MAX_MESSAGE_BYTES, MAX_MESSAGE_FDS } from './names.js';
 import type { ServiceName } from './services.js';
 
 /** Where a request can be sent; `internal`: on no socket, only between the parts of the daemon. */
@@ -22,10 +22,10 @@ export type Plane = 'handoff' | 'control' | 'internal';
  */
 export type Who = 'connect' | 'tenant' | 'operator';
 /**
- * `unary`: one answer. `stream`: answers until either side ends the stream. `one-way`: an answer only on
- * failure.
+ * `unary`: one answer. `parts`: one answer in several messages. `stream`: answers until either side ends the
+ * stream. `one-way`: an answer only on failure.
  */
-export type Shape = 'unary' | 'stream' | 'one-way';
+export type Shape = 'unary' | 'parts' | 'stream' | 'one-way';
 /**
  * Whether a client may send it again when it received no answer. `free`: yes, it changes nothing. `by
  * session`: yes, in the same session, where repeating it has the effect of one request. `by request_id`: yes,
@@ -57,7 +57,7 @@ export interface RequestRow extends Bounds {
   readonly who: Who;
   /** The exact number of fds that the request carries. */
   readonly fdsIn: number;
-  /** The maximum number of fds that the answer carries. */
+  /** The maximum number of fds that a message of the answer carries. */
   readonly fdsOut: number;
   /** How many answers it has. */
   readonly shape: Shape;
@@ -78,6 +78,15 @@ export const MAX_LISTED_GRANTS = { Hello: 8192, Entrust: 4096 } as const;
 const COST = { base: 1, bytes: 1024, items: 16 } as const;
 /** The defaults of a row: one answer, no fds. */
 const PLAIN = { ...BOUNDS, cost: COST, fdsIn: 0, fdsOut: 0, shape: 'unary' } as const;
+
+/** The defaults of a request that is many: its repeated fields are those of all its elements. */
+const MANY = {
+  ...PLAIN,
+  repeated: 80 * MAX_MANY,
+  depth: BOUNDS.depth + 1,
+  fdsOut: MAX_MANY,
+  shape: 'parts',
+} as const;
 
 /** The table, by the names of the requests. */
 export const REQUESTS = {
@@ -125,6 +134,26 @@ export const REQUESTS = {
     answer: 'claim',
     who: 'tenant',
     fdsOut: MAX_MESSAGE_FDS,
+    turn: 'allocations',
+    repeat: 'by session',
+  },
+  AllocateMany: {
+    ...MANY,
+    request: 'AllocateManyRequest',
+    response: 'AllocateManyResponse',
+    body: 'allocateMany',
+    answer: 'allocateMany',
+    who: 'tenant',
+    turn: 'allocations',
+    repeat: 'by request_id',
+  },
+  ClaimMany: {
+    ...MANY,
+    request: 'ClaimManyRequest',
+    response: 'ClaimManyResponse',
+    body: 'claimMany',
+    answer: 'claimMany',
+    who: 'tenant',
     turn: 'allocations',
     repeat: 'by session',
   },
@@ -436,8 +465,12 @@ export type ControlRequest = {
 export type StreamRequest = {
   [N in RequestName]: RequestTable[N]['shape'] extends 'stream' ? N : never;
 }[RequestName];
+/** The names of the requests that are answered in parts. */
+export type PartsRequest = {
+  [N in RequestName]: RequestTable[N]['shape'] extends 'parts' ? N : never;
+}[RequestName];
 /** The names of all other requests. */
-export type UnaryRequest = Exclude<RequestName, StreamRequest>;
+export type UnaryRequest = Exclude<RequestName, PartsRequest | StreamRequest>;
 
 const rows = Object.entries(REQUESTS) as [RequestName, RequestRow][];
 

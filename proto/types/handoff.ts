@@ -5,11 +5,17 @@ import type { Any as _google_protobuf_Any, Any__Output as _google_protobuf_Any__
 import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from './google/protobuf/Timestamp.js';
 import type { ErrorInfo as _google_rpc_ErrorInfo, ErrorInfo__Output as _google_rpc_ErrorInfo__Output } from './google/rpc/ErrorInfo.js';
 import type { Status as _google_rpc_Status, Status__Output as _google_rpc_Status__Output } from './google/rpc/Status.js';
+import type { AllocateManyRequest as _vkmem_v1_AllocateManyRequest, AllocateManyRequest__Output as _vkmem_v1_AllocateManyRequest__Output } from './vkmem/v1/AllocateManyRequest.js';
+import type { AllocateManyResponse as _vkmem_v1_AllocateManyResponse, AllocateManyResponse__Output as _vkmem_v1_AllocateManyResponse__Output } from './vkmem/v1/AllocateManyResponse.js';
+import type { AllocateOutcome as _vkmem_v1_AllocateOutcome, AllocateOutcome__Output as _vkmem_v1_AllocateOutcome__Output } from './vkmem/v1/AllocateOutcome.js';
 import type { AllocateRequest as _vkmem_v1_AllocateRequest, AllocateRequest__Output as _vkmem_v1_AllocateRequest__Output } from './vkmem/v1/AllocateRequest.js';
 import type { AllocateResponse as _vkmem_v1_AllocateResponse, AllocateResponse__Output as _vkmem_v1_AllocateResponse__Output } from './vkmem/v1/AllocateResponse.js';
 import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v1_Allocation__Output } from './vkmem/v1/Allocation.js';
 import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from './vkmem/v1/AllocationRef.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from './vkmem/v1/BufferDescription.js';
+import type { ClaimManyRequest as _vkmem_v1_ClaimManyRequest, ClaimManyRequest__Output as _vkmem_v1_ClaimManyRequest__Output } from './vkmem/v1/ClaimManyRequest.js';
+import type { ClaimManyResponse as _vkmem_v1_ClaimManyResponse, ClaimManyResponse__Output as _vkmem_v1_ClaimManyResponse__Output } from './vkmem/v1/ClaimManyResponse.js';
+import type { ClaimOutcome as _vkmem_v1_ClaimOutcome, ClaimOutcome__Output as _vkmem_v1_ClaimOutcome__Output } from './vkmem/v1/ClaimOutcome.js';
 import type { ClaimRequest as _vkmem_v1_ClaimRequest, ClaimRequest__Output as _vkmem_v1_ClaimRequest__Output } from './vkmem/v1/ClaimRequest.js';
 import type { ClaimResponse as _vkmem_v1_ClaimResponse, ClaimResponse__Output as _vkmem_v1_ClaimResponse__Output } from './vkmem/v1/ClaimResponse.js';
 import type { ClientMessage as _vkmem_v1_ClientMessage, ClientMessage__Output as _vkmem_v1_ClientMessage__Output } from './vkmem/v1/ClientMessage.js';
@@ -76,6 +82,9 @@ export interface ProtoGrpcType {
   vkmem: {
     v1: {
       Access: EnumTypeDefinition
+      AllocateManyRequest: MessageTypeDefinition<_vkmem_v1_AllocateManyRequest, _vkmem_v1_AllocateManyRequest__Output>
+      AllocateManyResponse: MessageTypeDefinition<_vkmem_v1_AllocateManyResponse, _vkmem_v1_AllocateManyResponse__Output>
+      AllocateOutcome: MessageTypeDefinition<_vkmem_v1_AllocateOutcome, _vkmem_v1_AllocateOutcome__Output>
       AllocateRequest: MessageTypeDefinition<_vkmem_v1_AllocateRequest, _vkmem_v1_AllocateRequest__Output>
       AllocateResponse: MessageTypeDefinition<_vkmem_v1_AllocateResponse, _vkmem_v1_AllocateResponse__Output>
       Allocation: MessageTypeDefinition<_vkmem_v1_Allocation, _vkmem_v1_Allocation__Output>
@@ -83,6 +92,9 @@ export interface ProtoGrpcType {
       AllocationState: EnumTypeDefinition
       BufferDescription: MessageTypeDefinition<_vkmem_v1_BufferDescription, _vkmem_v1_BufferDescription__Output>
       CacheType: EnumTypeDefinition
+      ClaimManyRequest: MessageTypeDefinition<_vkmem_v1_ClaimManyRequest, _vkmem_v1_ClaimManyRequest__Output>
+      ClaimManyResponse: MessageTypeDefinition<_vkmem_v1_ClaimManyResponse, _vkmem_v1_ClaimManyResponse__Output>
+      ClaimOutcome: MessageTypeDefinition<_vkmem_v1_ClaimOutcome, _vkmem_v1_ClaimOutcome__Output>
       ClaimRequest: MessageTypeDefinition<_vkmem_v1_ClaimRequest, _vkmem_v1_ClaimRequest__Output>
       ClaimResponse: MessageTypeDefinition<_vkmem_v1_ClaimResponse, _vkmem_v1_ClaimResponse__Output>
       ClientMessage: MessageTypeDefinition<_vkmem_v1_ClientMessage, _vkmem_v1_ClientMessage__Output>

@@ -25,6 +25,8 @@ const requests = {
   'allocate a name': () => client.allocate({ size: PAGE, name: 'new' }),
   claim: () => client.claim({ name: 'mine' }, { access: 'ro' }),
   signal: () => client.signals.create(),
+  'allocate many': () => client.allocateMany(Array.from({ length: 400 }, () => ({ size: PAGE }))),
+  'claim many': () => client.claimMany(Array.from({ length: 400 }, () => ({ name: 'mine', access: 'ro' }))),
 };
 const results: Record<string, unknown> = {};
 await Promise.all(

@@ -7,6 +7,7 @@ import { HANDOFF_SOCKET } from '@vkmemd/proto';
 import t from 'tap';
 import { HandoffServer } from 'vkmemd/dist/handoff/server.js';
 import { MappingBudget } from 'vkmemd/dist/limits/mapping-budget.js';
+import { makePartsHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { hello } from 'vkmemd/dist/requests/hello.js';
 import { describeDevices } from 'vkmemd/dist/requests/list-devices.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
@@ -30,6 +31,7 @@ t.test('an allocation without a mapping is refused, and one that was freed makes
     front: { pid: undefined },
     ...core,
     handlers: handlersOf(core),
+    partsHandlers: makePartsHandlers(core),
     greetings: hello(core),
   });
   server.listen(join(folder, HANDOFF_SOCKET));

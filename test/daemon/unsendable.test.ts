@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { errorOf, HANDOFF_SOCKET, type OwnedFd } from '@vkmemd/proto';
 import t, { type Test } from 'tap';
 import { HandoffServer } from 'vkmemd/dist/handoff/server.js';
+import { makePartsHandlers } from 'vkmemd/dist/requests/handlers.js';
 import { hello } from 'vkmemd/dist/requests/hello.js';
 import { Device } from 'vkmemd/dist/vulkan/device.js';
 import { coreOn, handlersOf } from '../support/core.js';
@@ -23,6 +24,7 @@ async function serving(t: Test) {
   const collaborators = {
     ...core,
     handlers: handlersOf(core),
+    partsHandlers: makePartsHandlers(core),
     greetings: hello(core),
   };
   const server = new HandoffServer({ ...collaborators, front: { pid: undefined } });

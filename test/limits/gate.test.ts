@@ -120,6 +120,33 @@ t.test('requests without credit wait, in order, until every fd has been read', a
   t.equal(client.pool.promised, 4, 'borrowed credit is returned when the client has read');
 });
 
+t.test('parts take the credit that is left, each in its turn', async (t) => {
+  const client = Client.greeted(t, { fdsInFlight: 4 });
+  const many = client.enter({ claimMany: { requests: [] } });
+  t.equal(many.ready, undefined, 'the request needs none');
+  const first = await many.part(253);
+  t.equal(first.fds, 20, 'its own four, and a quarter of the capacity');
+  const claim = client.ask(1);
+  t.ok(claim.ready, 'other requests wait meanwhile');
+  const next = many.part(253);
+  client.unreadFds += first.fds;
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  await sleep(20);
+  t.equal(client.gate.waiting, 2);
+  client.unreadFds = 0;
+  await claim.ready;
+  t.equal((await next).fds, 19, 'the next part has what the claim leaves');
+  client.send(claim, 1);
+  (await next)[Symbol.dispose]();
+  client.send(many, 0);
+  client.unreadFds = 0;
+  const closed = client.enter({ allocateMany: { requests: [] } });
+  client.gate[Symbol.dispose]();
+  await t.rejects(closed.part(1), { code: 'UNAVAILABLE' }, 'none after the end');
+  closed[Symbol.dispose]();
+});
+
 t.test('a client whose limit is less than one answer is served one answer at a time', async (t) => {
   const client = Client.greeted(t, { fdsInFlight: 1 });
   const four = client.ask(4);

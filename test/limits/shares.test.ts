@@ -123,6 +123,30 @@ t.test("fds in flight never exceed the kernel's limit", async (t) => {
   t.equal(pool.promised, 60);
 });
 
+t.test('a large part borrows what is left, and less while another tenant waits', async (t) => {
+  const pool = new InFlightFdsPool(4096);
+  const join = (uid: number) => {
+    const joined = pool.join(tenant(uid));
+    if (typeof joined === 'string') throw new Error(joined);
+    return joined;
+  };
+  const greedy = [1, 1, 1, 1, 1].map(join);
+  for (const each of greedy) t.equal(each.raise(253, 4), true);
+  const borrowed = () => greedy.map(({ allowance }) => allowance);
+  t.strictSame(borrowed(), [253, 253, 253, 253, 32], 'a quarter of the capacity, which the last one uses up');
+  const hungry = [2, 3].map(join);
+  t.equal(hungry[0]?.raise(1024, 4), true);
+  t.equal(hungry[1]?.raise(1024, 1024), false, 'the common half is used up');
+  t.equal(hungry[1]?.allowance, 4);
+  for (const each of greedy) each.lower(0);
+  t.strictSame(borrowed(), [4, 4, 4, 4, 4]);
+  for (const each of greedy) each.raise(253, 4);
+  t.strictSame(borrowed(), [253, 253, 12, 4, 4], 'two messages while another tenant waits');
+  t.equal(hungry[1]?.raise(253, 253), true, 'which then has room');
+  for (const each of [...greedy, ...hungry]) each[Symbol.dispose]();
+  t.equal(pool.promised, 0);
+});
+
 t.test('one user does not get all the room for sessions, at any limit of files', (t) => {
   for (const files of [256, 1024, 4096, 40_000]) {
     const pool = new InFlightFdsPool(files);

@@ -94,9 +94,9 @@ export class LockModel {
   }
 
   /** Ends the lock: refuses all waiters, and all later calls. */
-  end(fault: VkmemError): void {
-    this.#ended ??= fault;
-    this.#refuse(() => true, fault);
+  end(fault: () => VkmemError): void {
+    this.#ended ??= fault();
+    this.#refuse(() => true, this.#ended);
   }
 
   #refuse(which: (waiter: Waiter) => boolean, fault: unknown): void {

@@ -181,7 +181,7 @@ async function history(lock: Pick<AccessLock, keyof LockModel>, steps: readonly 
     await settled();
     happened.push(`${one.kind}: ${lock.writer?.id} writes, ${lock.holders} hold, ${lock.waiting} wait`);
   }
-  lock.end(ended);
+  lock.end(() => ended);
   await settled();
   for (const { ref } of held) ref.release();
   return [...happened, `${lock.writer?.id} ${lock.holders} ${lock.waiting}`];

@@ -114,7 +114,7 @@ t.test('a wait ends when it is refused, and when the allocation ends', async (t)
   t.equal(await endOf(waits[1] as Wait), published);
   const wait = lock.wait(b, 'rw');
   const freed = new VkmemError('NOT_FOUND', 'freed');
-  lock.end(freed);
+  lock.end(() => freed);
   t.equal(await endOf(wait), freed);
   t.throws(() => lock.tryAcquire(a, 'rw'), { code: 'NOT_FOUND' });
   t.throws(() => lock.wait(a, 'rw'), { code: 'NOT_FOUND' });

@@ -11,7 +11,7 @@ import {
   encode,
   errorOf,
   HANDOFF_SOCKET,
-  MAX_MESSAGE_FDS,
+  MAX_MANY,
   type OwnedFd,
   openSeqpacket,
   PROTOCOL_VERSION,
@@ -51,7 +51,7 @@ export class HandoffWire {
     };
     const socket = typeof target === 'string' ? openSeqpacket(join(target, HANDOFF_SOCKET)) : target;
     this.connection = new Connection(socket, handlers, {
-      maxFds: MAX_MESSAGE_FDS,
+      maxFds: MAX_MANY,
       maxMessageBytes: 1 << 20, // larger than the daemon accepts, so that a test can send oversized messages
     });
   }

@@ -26,9 +26,19 @@ const FDS_OF: ReadonlyMap<string | undefined, number> = new Map(
 export function checkAnswer(message: Decoded<'ServerMessage'>, fds: number): void {
   if (message.fdCount !== fds)
     throw fault(`The answer has ${fds} fds, but its fd_count is ${message.fdCount}.`);
-  const granting = message.allocate ?? message.claim ?? message.import;
-  const due = granting ? checkGrants(granting) : (FDS_OF.get(message.body) ?? 0);
+  const due = fdsDue(message);
   if (due !== fds) throw fault(`The answer has ${fds} fds, but its content requires ${due}.`);
+}
+
+/** The number of fds that the content of an answer requires. */
+function fdsDue(message: Decoded<'ServerMessage'>): number {
+  const granting = message.allocate ?? message.claim ?? message.import;
+  if (granting) return checkGrants(granting);
+  const { allocateMany, claimMany } = message;
+  const made =
+    allocateMany?.outcomes.map(({ made }) => made) ?? claimMany?.outcomes.map(({ granted }) => granted);
+  if (!made) return FDS_OF.get(message.body) ?? 0;
+  return made.reduce((sum, one) => sum + (one ? checkGrants(one) : 0), 0);
 }
 
 function checkGrants({ allocation, grants }: { allocation: { id: string } | null; grants: Grant[] }): number {

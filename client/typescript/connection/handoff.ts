@@ -18,8 +18,8 @@ import {
   encode,
   errorOf,
   type HandoffRequest,
+  MAX_MANY,
   MAX_MESSAGE_BYTES,
-  MAX_MESSAGE_FDS,
   type OwnedFd,
   PROTOCOL_VERSION,
   REQUESTS,
@@ -28,6 +28,7 @@ import {
 } from '@vkmemd/proto';
 import { checkAnswer } from './answer.js';
 import { otherService } from './other-service.js';
+import { Parts } from './parts.js';
 import {
   type Answer,
   afterEnd,
@@ -36,7 +37,7 @@ import {
   type Requester,
   rejectAll,
 } from './request.js';
-import { tooManyFiles, undoOf } from './truncated.js';
+import { tooManyFiles, type Undo, undoOf } from './truncated.js';
 
 const MAX_IN_FLIGHT = 32;
 
@@ -46,6 +47,8 @@ export class HandoffConnection implements Requester {
   readonly #connection: Connection;
   readonly #inFlight = new Map<bigint, Pending>();
   readonly #waiting: Pending[] = [];
+  /** The parts of answers that are not complete yet, by the sequence. */
+  readonly #parts = new Map<bigint, Parts>();
   #lastSequence = 0n;
   #end: VkmemError | undefined;
   #onConnectionLost: ConnectionLost = rejectAll;
@@ -75,7 +78,7 @@ export class HandoffConnection implements Requester {
           ended();
         },
       },
-      { maxMessageBytes: MAX_MESSAGE_BYTES, maxFds: MAX_MESSAGE_FDS },
+      { maxMessageBytes: MAX_MESSAGE_BYTES, maxFds: MAX_MANY },
     );
   }
 
@@ -206,10 +209,13 @@ export class HandoffConnection implements Requester {
       const message = decode('ServerMessage', data);
       const pending = this.#inFlight.get(message.sequence);
       if (!pending) throw new VkmemError('PROTOCOL_ERROR', 'The daemon sent fds that were not requested.');
-      this.#inFlight.delete(message.sequence);
-      const undone = undoOf(message).map(([request, fields]) => this.#undo(request, fields));
       const failure = tooManyFiles('This process has no room for the fds of the answer');
-      void Promise.all(undone).then(() => pending.reject(failure));
+      if (REQUESTS[pending.request].shape === 'parts') {
+        this.#addPart(message, pending, [], failure);
+        return;
+      }
+      this.#inFlight.delete(message.sequence);
+      this.#rejectUndone(pending, undoOf(message), failure);
       this.#pump();
     } catch (failure) {
       this.close(failure as VkmemError);
@@ -227,15 +233,50 @@ export class HandoffConnection implements Requester {
     });
   }
 
+  /** Rejects a request once what it has made is released. */
+  #rejectUndone(pending: Pending, undo: readonly Undo[], failure: VkmemError): void {
+    const undone = undo.map(([request, fields]) => this.#undo(request, fields));
+    void Promise.all(undone).then(() => pending.reject(failure));
+  }
+
+  #addPart(
+    message: Decoded<'ServerMessage'>,
+    pending: Pending,
+    fds: readonly OwnedFd[],
+    truncated?: VkmemError,
+  ): void {
+    const parts = this.#parts.get(message.sequence) ?? new Parts();
+    this.#parts.set(message.sequence, parts);
+    const { last, undo } = parts.add(message, fds, truncated);
+    if (!last) {
+      for (const [request, fields] of undo) void this.#undo(request, fields);
+      return;
+    }
+    this.#inFlight.delete(message.sequence);
+    this.#parts.delete(message.sequence);
+    if (parts.failure) this.#rejectUndone(pending, undo, parts.failure);
+    else pending.resolve(parts.answer);
+    this.#pump();
+  }
+
   #settle(message: Decoded<'ServerMessage'>, pending: Pending, fds: OwnedFd[]): void {
-    const { body, answer: field } = REQUESTS[pending.request];
+    const { body, answer: field, shape } = REQUESTS[pending.request];
     const answer = message[field];
     if (!message.error && !answer) {
       throw new VkmemError('PROTOCOL_ERROR', `The daemon answered a request ${body} with ${message.body}.`);
     }
+    if (!message.error && shape === 'parts') {
+      this.#addPart(message, pending, fds);
+      return;
+    }
     this.#inFlight.delete(message.sequence);
-    if (message.error) pending.reject(errorOf(message.error));
-    else pending.resolve({ message: answer, fds } as Answer<never>);
+    if (message.error) {
+      const failure = errorOf(message.error);
+      const undo = this.#parts.get(message.sequence)?.fail(failure) ?? [];
+      this.#parts.delete(message.sequence);
+      if (undo.length > 0) this.#rejectUndone(pending, undo, failure);
+      else pending.reject(failure);
+    } else pending.resolve({ message: answer, fds } as Answer<never>);
     this.#pump();
   }
 
@@ -244,6 +285,8 @@ export class HandoffConnection implements Requester {
     this.#end = reason;
     const unanswered = [...this.#inFlight.values(), ...this.#waiting.splice(0)];
     this.#inFlight.clear();
+    for (const parts of this.#parts.values()) parts.drop();
+    this.#parts.clear();
     this.#onConnectionLost(unanswered, reason);
   }
 }

@@ -57,6 +57,8 @@ export interface LinkOwner {
   emit(event: ClientEvent): void;
 }
 
+/** The requests that may make something that the session owns. */
+const OWNING: ReadonlySet<HandoffRequest> = new Set(['Allocate', 'AllocateMany', 'Import', 'CreateSignal']);
 /** After a connection that lasted longer than this, the back-off begins anew. */
 const SOON_MS = 1000;
 
@@ -140,7 +142,7 @@ export class Link implements Requester {
         resolve(answer);
       };
       const pending = pendingOf(request, fields, fds, epoch, { resolve: answered, reject });
-      this.#owns ||= request === 'Allocate' || request === 'Import' || request === 'CreateSignal';
+      this.#owns ||= OWNING.has(request);
       if (this.#end) rejectPending(pending, afterEnd(this.#end));
       else if (!this.#reconnection) this.#send(pending);
       else {

@@ -33,12 +33,14 @@ export const FREED_BEFORE = { allocation: null, freed: false } as const;
 
 /** Whether a request that was sent can be sent again in the same session. */
 export function isRepeatable(request: RequestName, fields: unknown): boolean {
-  const { allocation, requestId } = fields as RequestDraft<'Free'> & RequestDraft<'Allocate'>;
+  const { allocation, requestId, requests } = fields as RequestDraft<'Free'> &
+    RequestDraft<'Allocate'> &
+    RequestDraft<'AllocateMany'>;
   switch (REQUESTS[request].repeat) {
     case 'free':
       return true;
     case 'by request_id':
-      return Boolean(requestId);
+      return requests ? requests.every((each) => Boolean(each.requestId)) : Boolean(requestId);
     case 'by session':
       return request === 'Free' || request === 'Publish' ? Boolean(allocation?.id) : true;
     case 'never':

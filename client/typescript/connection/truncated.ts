@@ -38,8 +38,17 @@ export function tooManyFiles(what: string, cause?: unknown): VkmemError {
 export function undoOf(message: Decoded<'ServerMessage'>): Undo[] {
   const made = message.allocate ?? message.import;
   if (made?.allocation) return [['Free', { allocation: { id: made.allocation.id } }]];
-  if (message.claim) return message.claim.grants.map(({ id }) => ['Release', { grantId: id }]);
+  if (message.claim) return releases(message.claim);
+  if (message.claimMany)
+    return message.claimMany.outcomes.flatMap(({ granted }) => (granted ? releases(granted) : []));
+  if (message.allocateMany) {
+    const ids = message.allocateMany.outcomes.flatMap(({ made }) => made?.allocation?.id ?? []);
+    return ids.map((id) => ['Free', { allocation: { id } }]);
+  }
   // Its side is opened, and closed again.
   if (message.createSignal) return [['OpenSignal', { secret: message.createSignal.secret }]];
   return [];
 }
+
+const releases = ({ grants }: Decoded<'ClaimResponse'>): Undo[] =>
+  grants.map(({ id }) => ['Release', { grantId: id }]);

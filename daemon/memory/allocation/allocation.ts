@@ -150,7 +150,7 @@ export class Allocation {
 
   async #retire(inTurn: (work: () => Promise<void>) => Promise<void>): Promise<void> {
     this.#state = 'DRAINING';
-    this.lock.end(new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`));
+    this.lock.end(() => new VkmemError('NOT_FOUND', `Allocation ${this.id} was freed.`));
     this.charge.drain();
     if (this.#uses > 0) {
       await new Promise<void>((resolve) => {

@@ -78,7 +78,7 @@ export class Creation {
   /**
    * Makes an allocation and, if the plane carries fds, grants the wanted kinds at once. A repeated request of
    * the same session gets the allocation that the first one made.
-   * @returns the grants, and their fds, which the caller owns.
+   * @returns the grants, and their fds, which the caller owns; and whether this call made the allocation.
    * @throws VkmemError NOT_PERMITTED, SESSION_REQUIRED, BUSY, NAME_TAKEN, QUOTA_EXCEEDED, BUDGET_EXCEEDED,
    *   TOO_MANY_ALLOCATIONS, TOO_MANY_FILES, UNAVAILABLE, what `sourceOf` throws, and the driver's errors.
    */
@@ -86,7 +86,7 @@ export class Creation {
     caller: Caller,
     wanted: WantedTerms,
     sourceOf: () => Promise<Source>,
-  ): Promise<Issued & { readonly allocation: Allocation }> {
+  ): Promise<Issued & { readonly allocation: Allocation; readonly isNew: boolean }> {
     const { authority, allocations, madeOnce, persistence, grants, draining } = this.#with;
     authority.requireKinds(caller.identity, wanted.kinds);
     authority.requireLifetime(caller.identity, wanted.lifetime);
@@ -98,7 +98,8 @@ export class Creation {
       try {
         if (!before) await persistence.made(allocation);
         requirePresent(caller);
-        return { allocation, ...(await grants.issue(caller, allocation, wanted.grantKinds, wanted.access)) };
+        const issued = await grants.issue(caller, allocation, wanted.grantKinds, wanted.access);
+        return { allocation, isNew: !before, ...issued };
       } catch (failure) {
         if (!before) await draining.free(allocation);
         throw failure;

@@ -172,7 +172,7 @@ export class Recovery implements AsyncDisposable {
     const { reporter, registry, draining } = this.#with;
     registry.lose(allocation);
     allocation.lock.end(
-      new VkmemError('DEVICE_LOST', `Allocation ${allocation.id} was lost with the device.`),
+      () => new VkmemError('DEVICE_LOST', `Allocation ${allocation.id} was lost with the device.`),
     );
     await draining.free(allocation).catch((failure) => {
       reporter.fault(`allocation ${allocation.id} could not be freed`, failure);

@@ -69,7 +69,7 @@ export class AccessLock {
   readonly #upgrading = new Set<Holder>();
   #arrivals = 0;
   #writer: Holder | undefined;
-  #ended: VkmemError | undefined;
+  #ended: (() => VkmemError) | undefined;
 
   constructor(mode: SharingName) {
     this.mode = mode;
@@ -94,7 +94,7 @@ export class AccessLock {
    */
   tryAcquire(holder: Holder, access: AccessName): LockRef | undefined {
     if (this.mode === 'SHARED') return UNBOUNDED;
-    if (this.#ended) throw this.#ended;
+    if (this.#ended) throw this.#ended();
     if (this.#covers(holder, access)) return this.#acquire(holder, access);
     const first = this.#queue.size === 0 || !this.#queues(access) || this.#upgrades(holder, access);
     return first && this.#isFree(holder, access) ? this.#acquire(holder, access) : undefined;
@@ -106,7 +106,7 @@ export class AccessLock {
    * @throws VkmemError the fault that was passed to end().
    */
   wait(holder: Holder, access: AccessName): Wait {
-    if (this.#ended) throw this.#ended;
+    if (this.#ended) throw this.#ended();
     this.#arrivals += 1;
     const asked = { holder, access, arrival: this.#arrivals, place: undefined };
     let refuse: Wait['refuse'] = () => {};
@@ -154,9 +154,9 @@ export class AccessLock {
   }
 
   /** Ends the lock: refuses all waiters, and all later calls. */
-  end(fault: VkmemError): void {
+  end(fault: () => VkmemError): void {
     this.#ended ??= fault;
-    this.#refuse([...this.#queue], fault);
+    if (this.#queue.size > 0) this.#refuse([...this.#queue], fault());
   }
 
   /** Refuses those of the waiters that still wait. */

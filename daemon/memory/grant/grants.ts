@@ -71,10 +71,16 @@ export class Grants implements GrantIndex {
     return this.#size;
   }
 
+  /** The session's grant with this id; undefined if it has none. */
+  get(session: Session, id: bigint): GrantRecord | undefined {
+    const grant = this.#bySession.get(session)?.get(id);
+    return grant?.issued ? grant : undefined;
+  }
+
   /** The session's grant with this id. @throws VkmemError NOT_FOUND. */
   find(session: Session, id: bigint): GrantRecord {
-    const grant = this.#bySession.get(session)?.get(id);
-    if (grant?.issued) return grant;
+    const grant = this.get(session, id);
+    if (grant) return grant;
     throw new VkmemError('NOT_FOUND', `The session has no grant ${id}.`);
   }
 

@@ -4,6 +4,11 @@ import type { Party } from '../../limits/fair-scheduler.js';
 import type { Identity } from '../../policy/identity.js';
 import type { Session } from './session.js';
 
+/** Credit for fds of one part of an answer, until it is disposed: once the part is sent, or will not be. */
+export interface Credit extends Disposable {
+  readonly fds: number;
+}
+
 /** A peer, and its session if it has one. */
 export interface Caller {
   readonly identity: Identity;
@@ -13,6 +18,11 @@ export interface Caller {
    * carries no fds.
    */
   readonly takeCredit?: (fds: number) => Promise<void>;
+  /**
+   * Takes credit for the fds of one part of the answer: for at most `fds`, and for at least those of one request
+   * (MAX_MESSAGE_FDS) or `fds`. Undefined as takeCredit().
+   */
+  readonly takePart?: (fds: number) => Promise<Credit>;
   /** Whether the answer has no receiver any more: the call was cancelled, or the session has ended. */
   gone(): boolean;
 }

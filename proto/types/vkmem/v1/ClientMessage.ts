@@ -15,6 +15,8 @@ import type { OpenSignalRequest as _vkmem_v1_OpenSignalRequest, OpenSignalReques
 import type { EntrustRequest as _vkmem_v1_EntrustRequest, EntrustRequest__Output as _vkmem_v1_EntrustRequest__Output } from '../../vkmem/v1/EntrustRequest.js';
 import type { EndEntrustedRequest as _vkmem_v1_EndEntrustedRequest, EndEntrustedRequest__Output as _vkmem_v1_EndEntrustedRequest__Output } from '../../vkmem/v1/EndEntrustedRequest.js';
 import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from '../../vkmem/v1/GetStatusRequest.js';
+import type { AllocateManyRequest as _vkmem_v1_AllocateManyRequest, AllocateManyRequest__Output as _vkmem_v1_AllocateManyRequest__Output } from '../../vkmem/v1/AllocateManyRequest.js';
+import type { ClaimManyRequest as _vkmem_v1_ClaimManyRequest, ClaimManyRequest__Output as _vkmem_v1_ClaimManyRequest__Output } from '../../vkmem/v1/ClaimManyRequest.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -44,7 +46,9 @@ export interface ClientMessage {
   'entrust'?: (_vkmem_v1_EntrustRequest | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedRequest | null);
   'getStatus'?: (_vkmem_v1_GetStatusRequest | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
+  'allocateMany'?: (_vkmem_v1_AllocateManyRequest | null);
+  'claimMany'?: (_vkmem_v1_ClaimManyRequest | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
 }
 
 /**
@@ -74,5 +78,7 @@ export interface ClientMessage__Output {
   'entrust'?: (_vkmem_v1_EntrustRequest__Output | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedRequest__Output | null);
   'getStatus'?: (_vkmem_v1_GetStatusRequest__Output | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
+  'allocateMany'?: (_vkmem_v1_AllocateManyRequest__Output | null);
+  'claimMany'?: (_vkmem_v1_ClaimManyRequest__Output | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
 }

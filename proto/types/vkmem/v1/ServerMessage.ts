@@ -16,10 +16,13 @@ import type { OpenSignalResponse as _vkmem_v1_OpenSignalResponse, OpenSignalResp
 import type { EntrustResponse as _vkmem_v1_EntrustResponse, EntrustResponse__Output as _vkmem_v1_EntrustResponse__Output } from '../../vkmem/v1/EntrustResponse.js';
 import type { EndEntrustedResponse as _vkmem_v1_EndEntrustedResponse, EndEntrustedResponse__Output as _vkmem_v1_EndEntrustedResponse__Output } from '../../vkmem/v1/EndEntrustedResponse.js';
 import type { GetStatusResponse as _vkmem_v1_GetStatusResponse, GetStatusResponse__Output as _vkmem_v1_GetStatusResponse__Output } from '../../vkmem/v1/GetStatusResponse.js';
+import type { AllocateManyResponse as _vkmem_v1_AllocateManyResponse, AllocateManyResponse__Output as _vkmem_v1_AllocateManyResponse__Output } from '../../vkmem/v1/AllocateManyResponse.js';
+import type { ClaimManyResponse as _vkmem_v1_ClaimManyResponse, ClaimManyResponse__Output as _vkmem_v1_ClaimManyResponse__Output } from '../../vkmem/v1/ClaimManyResponse.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * From the daemon to a client: the answer to the message with the same sequence, in any order.
+ * From the daemon to a client: the answer to the message with the same sequence, in any order. Only the answers to
+ * allocate_many and claim_many have several messages.
  */
 export interface ServerMessage {
   /**
@@ -46,11 +49,14 @@ export interface ServerMessage {
   'entrust'?: (_vkmem_v1_EntrustResponse | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedResponse | null);
   'getStatus'?: (_vkmem_v1_GetStatusResponse | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
+  'allocateMany'?: (_vkmem_v1_AllocateManyResponse | null);
+  'claimMany'?: (_vkmem_v1_ClaimManyResponse | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
 }
 
 /**
- * From the daemon to a client: the answer to the message with the same sequence, in any order.
+ * From the daemon to a client: the answer to the message with the same sequence, in any order. Only the answers to
+ * allocate_many and claim_many have several messages.
  */
 export interface ServerMessage__Output {
   /**
@@ -77,5 +83,7 @@ export interface ServerMessage__Output {
   'entrust'?: (_vkmem_v1_EntrustResponse__Output | null);
   'endEntrusted'?: (_vkmem_v1_EndEntrustedResponse__Output | null);
   'getStatus'?: (_vkmem_v1_GetStatusResponse__Output | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus";
+  'allocateMany'?: (_vkmem_v1_AllocateManyResponse__Output | null);
+  'claimMany'?: (_vkmem_v1_ClaimManyResponse__Output | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
 }

@@ -1,0 +1,174 @@
+/**
+ * AllocateMany: makes many allocations, and grants the requested kinds of them, in one request.
+ *
+ * All or nothing, which is the default: the allocations are made first, and then their grants, part by part. If one of
+ * them fails, every allocation that this request made is freed and every grant that it made is dropped, also those of
+ * parts that were sent. Otherwise each request is served by itself, as an Allocate is.
+ */
+import { asVkmemError, type Draft, type RequestOf, statusOf, VkmemError } from '@vkmemd/proto';
+import { concurrently } from '../limits/concurrently.js';
+import type { FairScheduler } from '../limits/fair-scheduler.js';
+import type { FdBudget } from '../limits/fd-budget.js';
+import type { Allocation } from '../memory/allocation/allocation.js';
+import type { Draining } from '../memory/allocation/draining.js';
+import type { Grants } from '../memory/grant/grants.js';
+import { type Caller, partyOf, requirePresent } from '../memory/session/caller.js';
+import { type AllocateCollaborators, create, permitted, type WantedMemory } from './allocate.js';
+import type { PartsHandler } from './handler.js';
+import { failureOf, inParts, type Many, requireMany } from './parts.js';
+
+/** Allocations that are made at the same time; they take turns besides, as those of other requests do. */
+const AT_ONCE = 4;
+
+interface Collaborators extends AllocateCollaborators {
+  readonly fds: FdBudget;
+  readonly grants: Grants;
+  readonly draining: Draining;
+  readonly allocations: FairScheduler;
+}
+
+type Made = Awaited<ReturnType<typeof create>>;
+type ManyMade = Many<'AllocateOutcome'>;
+
+/**
+ * @throws VkmemError INVALID_ARGUMENT for no requests, too many, or two with one request_id; if it is all or nothing, as
+ *   Allocate, with `index` in its metadata.
+ */
+export function allocateMany(collaborators: Collaborators): PartsHandler<'AllocateMany'> {
+  return async function* (caller, request) {
+    const { requests, allOrNothing } = request;
+    requireMany(requests);
+    requireDifferentIds(requests);
+    const made =
+      allOrNothing === false
+        ? alone(collaborators, caller, requests)
+        : together(collaborators, caller, requests);
+    yield* made;
+  };
+}
+
+/** Each request by itself. */
+async function* alone(
+  collaborators: Collaborators,
+  caller: Caller,
+  requests: RequestOf<'AllocateMany'>['requests'],
+): ReturnType<PartsHandler<'AllocateMany'>> {
+  const { fds } = collaborators;
+  yield* inParts(caller, fds, {
+    ...manyOf(collaborators, caller, requests),
+    make: async (index) => {
+      try {
+        const request = requests[index] as (typeof requests)[number];
+        const made = await create(collaborators, caller, permitted(collaborators, caller, request));
+        return { outcome: outcomeOf(index, made.allocation, made), fds: made.fds };
+      } catch (failure) {
+        return { outcome: { index, error: statusOf(asVkmemError(failure)) }, fds: [] };
+      }
+    },
+  });
+}
+
+/** All or nothing. */
+async function* together(
+  collaborators: Collaborators,
+  caller: Caller,
+  requests: RequestOf<'AllocateMany'>['requests'],
+): ReturnType<PartsHandler<'AllocateMany'>> {
+  const { fds, grants, draining, allocations } = collaborators;
+  const wanted = requests.map((request, index) =>
+    numbered(index, () => permitted(collaborators, caller, request)),
+  );
+  const made: Made[] = [];
+  const granted: bigint[] = [];
+  const issue = async (index: number) => {
+    const { allocation } = made[index] as Made;
+    const { grantKinds, access } = wanted[index] as WantedMemory;
+    const slow = grantKinds.some((kind) => allocation.memory.asksDriver(kind));
+    const work = () => grants.issue(caller, allocation, grantKinds, access);
+    const issued = await (slow ? allocations.run(partyOf(caller), work) : work());
+    granted.push(...issued.grants.map(({ id }) => id));
+    return { outcome: outcomeOf(index, allocation, issued), fds: issued.fds };
+  };
+  try {
+    await concurrently(wanted.length, AT_ONCE, (index) =>
+      numbered(index, async () => {
+        const terms = wanted[index] as WantedMemory;
+        made[index] = await create(collaborators, caller, { ...terms, grantKinds: [] });
+      }),
+    );
+    requirePresent(caller);
+    const many = {
+      ...manyOf(collaborators, caller, requests),
+      make: (index: number) => numbered(index, () => issue(index)),
+    };
+    yield* inParts(caller, fds, many);
+  } catch (failure) {
+    const own = made.filter((each) => each?.isNew);
+    dropGrants(collaborators, caller, granted);
+    await concurrently(own.length, AT_ONCE, async (index) => {
+      await draining.free((own[index] as Made).allocation);
+    });
+    throw failure;
+  }
+}
+
+function manyOf(
+  collaborators: Collaborators,
+  caller: Caller,
+  requests: RequestOf<'AllocateMany'>['requests'],
+): Omit<ManyMade, 'make'> {
+  return {
+    message: 'AllocateOutcome',
+    count: requests.length,
+    fdsOf: (index) =>
+      new Set(requests[index]?.grantKinds.filter((kind) => kind !== 'KIND_RDMA_ADDRESS')).size,
+    drop: ({ made }) =>
+      dropGrants(
+        collaborators,
+        caller,
+        (made?.grants ?? []).map(({ id }) => BigInt(id ?? 0)),
+      ),
+  };
+}
+
+/** Drops grants that the client has no use of, as far as they are not dropped already. */
+function dropGrants({ grants, draining }: Collaborators, caller: Caller, ids: readonly bigint[]): void {
+  const { session } = caller;
+  if (!session || caller.gone()) return;
+  for (const id of ids) {
+    const grant = grants.get(session, id);
+    if (grant) draining.release(grant);
+  }
+}
+
+const outcomeOf = (
+  index: number,
+  allocation: Allocation,
+  { grants }: Pick<Made, 'grants'>,
+): Draft<'AllocateOutcome'> => ({ index, made: { allocation: allocation.describe(), grants } });
+
+/** Does `work` for a request; its failure has the number of the request. */
+function numbered<T>(index: number, work: () => T): T {
+  const numberedFailure = (failure: unknown): VkmemError => failureOf(asVkmemError(failure), index);
+  try {
+    const result = work();
+    if (!(result instanceof Promise)) return result;
+    return result.catch((failure: unknown) => {
+      throw numberedFailure(failure);
+    }) as T;
+  } catch (failure) {
+    throw numberedFailure(failure);
+  }
+}
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+function requireDifferentIds(requests: RequestOf<'AllocateMany'>['requests']): void {
+  const seen = new Set<string>();
+  for (const { requestId } of requests) {
+    if (requestId !== '' && seen.has(requestId)) {
+      const reason = `Two of the requests have the request_id ${requestId}.`;
+      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'request_id' });
+    }
+    seen.add(requestId);
+  }
+}
