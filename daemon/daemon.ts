@@ -57,6 +57,7 @@ import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { SocketGroups } from './socket-groups.js';
 import { asideErrors, Status } from './status.js';
+import { KnownDeviceFile } from './store/known-device.js';
 import { MeasuredPagesFile } from './store/measured-pages.js';
 import { STATE_FOLDER } from './store/names.js';
 import { PersistentState } from './store/persistent-state.js';
@@ -64,7 +65,7 @@ import { isEmpty } from './store/restore.js';
 import { logEvents } from './systemd/events-log.js';
 import { Manager } from './systemd/manager.js';
 import { version } from './version.js';
-import { Device } from './vulkan/device.js';
+import { Device, kernelDriverOf } from './vulkan/device.js';
 
 const LAST_GOOD = 'the policy is faulty: the last good one is in force';
 const NO_UIDS: ReadonlySet<number> = new Set();
@@ -114,6 +115,11 @@ export interface Daemon extends AsyncDisposable {
   /** One line for the log: version, device, driver, sockets and kinds. */
   readonly startLine: string;
   readonly manager: ServiceManager;
+  /**
+   * A device that the daemon before had is opened while this one serves: resolves when it is open, and rejects if it
+   * cannot be; the daemon must end then. Undefined if it is open already.
+   */
+  readonly opening: Promise<void> | undefined;
   /** Reads the policy again. @throws PolicyError; the policy in force then stays. */
   reload(): Promise<void>;
   /**
@@ -134,13 +140,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     const inherited = stack.use(inheritResources(env, log));
     const manager = Manager.fromEnvironment(env, log);
-    const { core, front, startLine } = await compose(options, log, inherited, stack);
+    const { core, front, startLine, opening } = await compose(options, log, inherited, stack);
     manager.ready({ ...core, front });
     stack.defer(() => manager.stopping());
     const running = stack.move();
     let stopped: Promise<void> | undefined;
     return {
       startLine,
+      opening,
       manager,
       reload: async () => {
         await core.reload.run();
@@ -166,13 +173,21 @@ async function stop(stack: AsyncDisposableStack, log: pino.Logger): Promise<void
   }
 }
 
+interface Composed {
+  readonly core: Core;
+  readonly front: Front;
+  readonly startLine: string;
+  /** Rejects if a known device cannot be opened. */
+  readonly opening: Promise<void> | undefined;
+}
+
 /** @param stack Receives everything that must be disposed of, in the order of creation. */
 async function compose(
   options: DaemonOptions,
   logger: pino.Logger,
   { activation, store, storedFds }: InheritedResources,
   stack: AsyncDisposableStack,
-): Promise<{ core: Core; front: Front; startLine: string }> {
+): Promise<Composed> {
   const socketGroups = new SocketGroups(activation, process.getegid?.() ?? -1);
   const stateFolder = join(options.runtimeDir, STATE_FOLDER);
   const lastGood = store && new LastGoodPolicy(stateFolder);
@@ -227,10 +242,28 @@ async function compose(
     new MeasuredPagesFile(stateFolder, (err) =>
       logger.warn({ err }, 'the measurement of the device could not be kept for a restart'),
     );
-  const device = await Device.open(options.device, { pages });
+  const knownFile =
+    store &&
+    new KnownDeviceFile(
+      stateFolder,
+      { version: version(), selector: options.device, env: process.env, kernelDriver: kernelDriverOf },
+      (err) => logger.warn({ err }, 'what is known of the device could not be kept for a restart'),
+    );
+  const known = knownFile?.read();
+  const device = known ? Device.openLater(known, { pages }) : await Device.open(options.device, { pages });
   stack.defer(() => device.close());
   const log = logger.child({ device: uuidText(device.info.deviceUuid) });
-  log.info('the device was opened');
+  const deviceOpened = () => {
+    log.info('the device was opened');
+    knownFile?.save(device.known);
+  };
+  const opening = device.opening?.then(deviceOpened, (failure) => {
+    knownFile?.remove();
+    throw failure;
+  });
+  // The owner of the daemon gets the failure.
+  opening?.catch(() => {});
+  if (!opening) deviceOpened();
   const paced = stack.use(new PacedFaults((what, err) => log.error({ err }, what)));
   const reporter = {
     fault: paced.fault,
@@ -311,6 +344,13 @@ async function compose(
   recovery.onChange((serving) => {
     callers.deviceServes = serving;
   });
+  callers.deviceServes = opening === undefined;
+  opening?.then(
+    () => {
+      callers.deviceServes = recovery.serving;
+    },
+    () => {},
+  );
   const served = options.front !== 'none';
   if (!served && (sockets.control || sockets.admin)) {
     log.warn('without the front, the control and admin sockets of the service manager are not served');
@@ -357,7 +397,7 @@ async function compose(
   status.stage = 'SERVING';
   const urls = tcp.map((address) => `http://${addressText(address)}`);
   const others = served ? [folder.controlSocket, folder.adminSocket, ...urls] : [];
-  return { core, front, startLine: startLine(core, folder, others) };
+  return { core, front, opening, startLine: startLine(core, folder, others) };
 }
 
 /**

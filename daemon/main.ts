@@ -54,7 +54,8 @@ async function run(options: Options, { log, say }: Log): Promise<void> {
   };
   const notify = (...lines: string[]) => manager.notify(...lines);
   sighup.serve({ reload, failed, notify, status: () => manager.status });
-  log.info({ signal: await signalled }, 'stopping');
+  const failedToOpen = new Promise<never>((_resolve, reject) => daemon.opening?.catch(reject));
+  log.info({ signal: await Promise.race([signalled, failedToOpen]) }, 'stopping');
   sighup[Symbol.dispose]();
 }
 

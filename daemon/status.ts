@@ -50,6 +50,7 @@ interface SetAside {
 interface Collaborators {
   readonly reload: { readonly failure: { readonly error: VkmemError; readonly at: number } | undefined };
   readonly recovery: { readonly serving: boolean };
+  readonly device: { readonly opening: Promise<void> | undefined };
   readonly front: FrontState;
   /** Whether others can replace the sockets, since the start. */
   readonly exposure: VkmemError | undefined;
@@ -78,8 +79,9 @@ export class Status {
       const what = this.stage === 'STARTING' ? 'starting' : 'stopping';
       reasons.push(new VkmemError('UNAVAILABLE', `The daemon is ${what}.`));
     }
-    const { recovery, reload, front, exposure, persistence } = this.#with;
+    const { recovery, device, reload, front, exposure, persistence } = this.#with;
     if (!recovery.serving) reasons.push(new VkmemError('DEVICE_LOST', 'The device is being opened again.'));
+    if (device.opening) reasons.push(new VkmemError('UNAVAILABLE', 'The device is being opened.'));
     const { setAside } = persistence.health;
     const failures = [reload.failure, persistence.health.failure].filter((one) => one !== undefined);
     const { present, since, restarts } = front;

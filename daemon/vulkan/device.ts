@@ -9,6 +9,7 @@
  *
  * In this folder:
  *   device, device-memory, exported-handle      what the rest of the daemon uses
+ *   known-device                                what an earlier start knew of it
  *   live-device, attachment, memory-handles     the current VkDevice; VkDeviceMemory and fds of one memory
  *   planner, imports, memory-plan               from a request to a plan
  *   memory-types, hints, resource, image-layout parts of a plan
@@ -29,6 +30,7 @@ import { DeviceMemory, kNative, type MemoryOwner } from './device-memory.js';
 import { native } from './errors.js';
 import { type ImportTerms, planImport } from './imports.js';
 import type { KindReport } from './kinds.js';
+import type { KnownDevice } from './known-device.js';
 import { LiveDevice, type OpenOptions } from './live-device.js';
 import type { PersistentHandles } from './memory-handles.js';
 import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
@@ -42,6 +44,7 @@ export type { ExportedHandle } from './exported-handle.js';
 export type { ForeignSource } from './foreign-handle.js';
 export type { ImportTerms } from './imports.js';
 export type { KindReport, Rung } from './kinds.js';
+export { type KnownDevice, kernelDriverOf } from './known-device.js';
 export type { MadeBy, PersistentHandles } from './memory-handles.js';
 export type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 export type { CacheType } from './memory-types.js';
@@ -81,6 +84,24 @@ export class Device {
   static async open(selector?: string, options: OpenOptions = {}): Promise<Device> {
     const info = chooseDevice(await listDevices(), selector);
     return new Device(await LiveDevice.open(info, options));
+  }
+
+  /**
+   * A device that an earlier start knew. It is opened meanwhile, and every use waits for it.
+   * @param known What that start had as `known`.
+   */
+  static openLater(known: KnownDevice, options: OpenOptions = {}): Device {
+    return new Device(LiveDevice.openLater(known, options));
+  }
+
+  /** As LiveDevice.opening: undefined once the device is open. */
+  get opening(): Promise<void> | undefined {
+    return this.#current.opening;
+  }
+
+  /** What a later start needs for openLater(). */
+  get known(): KnownDevice {
+    return { info: this.info, capabilities: this.#current.capabilities };
   }
 
   get kinds(): ReadonlyMap<KindName, KindReport> {

@@ -3,10 +3,14 @@
  *
  * A device may be lost (VK_ERROR_DEVICE_LOST: it hung, was reset, or was removed). Its objects can then only
  * be freed. Every use is refused until reopen() has opened and probed the same physical device again.
+ *
+ * A device that an earlier start knew (known-device.ts) is opened while the daemon serves: every use waits for it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { AsyncDisposableStack, uuidText, VkmemError } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
 import { native, saysLost } from './errors.js';
+import type { KnownDevice } from './known-device.js';
 import { type DeviceInfo, loadNative, type NativeDevice } from './native.js';
 import type { PageMeasurement, PageMeasurementStore } from './page-measurement.js';
 import { listDevices } from './physical-device.js';
@@ -37,23 +41,55 @@ export class LiveDevice {
   readonly #options: OpenOptions;
   /** The capabilities of the last device; they stay while the device is lost. */
   #capabilities: Capabilities;
-  /** Undefined while the device is lost. */
+  /** Undefined while the device is lost, or opened for the first time. */
   #opened: Opened | undefined;
+  /** While a known device is opened for the first time; afterwards if that failed. */
+  #opening: Promise<void> | undefined;
   #lost: NativeDevice | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(info: DeviceInfo, options: OpenOptions, opened: Opened) {
+  private constructor({ info, capabilities }: KnownDevice, options: OpenOptions, opened: Opened | undefined) {
     this.info = info;
     this.#options = options;
     this.#opened = opened;
-    this.#capabilities = opened.capabilities;
+    this.#capabilities = capabilities;
   }
 
   /**
    * @throws VkmemError if the driver fails.
    */
   static async open(info: DeviceInfo, options: OpenOptions): Promise<LiveDevice> {
-    return new LiveDevice(info, options, await openAndProbe(info, options));
+    const opened = await openAndProbe(info, options);
+    return new LiveDevice({ info, capabilities: opened.capabilities }, options, opened);
+  }
+
+  /** Begins to open a device that an earlier start knew; see `opening`. */
+  static openLater(known: KnownDevice, options: OpenOptions): LiveDevice {
+    const device = new LiveDevice(known, options, undefined);
+    device.#opening = device.#openKnown();
+    // Its users get the failure.
+    device.#opening.catch(() => {});
+    return device;
+  }
+
+  /**
+   * While a known device is opened: resolves when it is open, and rejects if it cannot be, or is another one; every use
+   * rejects then. Undefined once it is open.
+   */
+  get opening(): Promise<void> | undefined {
+    return this.#opening;
+  }
+
+  async #openKnown(): Promise<void> {
+    const known = this.#capabilities;
+    const info = await this.#sameDevice();
+    requireSame(this.info, info);
+    const opened = await openAndProbe(info, this.#options, known.pages);
+    if (this.#closing !== undefined) await native(opened.device.destroy());
+    this.#requireOpen();
+    this.#capabilities = opened.capabilities;
+    this.#opened = opened;
+    this.#opening = undefined;
   }
 
   get capabilities(): Capabilities {
@@ -70,6 +106,7 @@ export class LiveDevice {
    * @throws VkmemError DEVICE_LOST while there is no device, UNAVAILABLE once closed, or as `work` fails.
    */
   async use<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
+    if (this.#opening) await this.#opening;
     const opened = this.#opened;
     this.#requireOpen();
     if (opened === undefined) throw new VkmemError('DEVICE_LOST', 'The device is being reopened.');
@@ -147,11 +184,17 @@ export class LiveDevice {
 
   /** Destroys the VkDevice once all memories are freed. */
   close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // What is being opened is destroyed there.
+    if (this.#opening) await Promise.allSettled([this.#opening]);
     const device = this.#opened?.device ?? this.#lost;
     this.#opened = undefined;
     this.#lost = undefined;
-    this.#closing ??= device ? native(device.destroy()) : Promise.resolve();
-    return this.#closing;
+    if (device) await native(device.destroy());
   }
 
   #requireOpen(): void {
@@ -175,4 +218,11 @@ async function openAndProbe(
   const capabilities = await probe(device, info, pages, known);
   undo.move();
   return { device, capabilities, planner: new Planner(device, info, capabilities) };
+}
+
+/** @throws VkmemError UNAVAILABLE if the device is not as it was known; its index may have changed. */
+function requireSame(known: DeviceInfo, now: DeviceInfo): void {
+  if (isDeepStrictEqual({ ...known, index: 0 }, { ...now, index: 0 })) return;
+  const uuid = uuidText(known.deviceUuid);
+  throw new VkmemError('UNAVAILABLE', `The device ${uuid} is not as the daemon before it knew it.`);
 }

@@ -101,10 +101,12 @@ VKAPI_ATTR void VKAPI_CALL GetPhysicalDeviceProperties2(VkPhysicalDevice physica
   if (auto* driver = FindOutput<VkPhysicalDeviceDriverProperties>(
           properties->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES)) {
     Append(driver->driverInfo, kDriverSuffix);
+    if (script.driver_id) driver->driverID = static_cast<VkDriverId>(*script.driver_id);
   }
   if (auto* core = FindOutput<VkPhysicalDeviceVulkan12Properties>(
           properties->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES)) {
     Append(core->driverInfo, kDriverSuffix);
+    if (script.driver_id) core->driverID = static_cast<VkDriverId>(*script.driver_id);
   }
   auto* limits = FindOutput<VkPhysicalDeviceMaintenance3Properties>(
       properties->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES);

@@ -153,6 +153,8 @@ void ReadDirective(Script& script, Line& line) {
     script.prefers_dedicated = line.Choice<bool>({{"yes", true}, {"no", false}});
   } else if (directive == "device_type") {
     script.discrete = line.Choice<bool>({{"discrete", true}, {"cpu", false}});
+  } else if (directive == "driver_id") {
+    script.driver_id = static_cast<uint32_t>(line.Number(UINT32_MAX));
   } else if (directive == "plain_delay") {
     script.plain_delay = line.Number(60'000);
   } else if (directive == "budget") {

@@ -13,6 +13,7 @@
 //                                 addition to the driver's; none
 //   prefers_dedicated yes|no      VkMemoryDedicatedRequirements; no
 //   device_type cpu|discrete      VkPhysicalDeviceType; cpu
+//   driver_id NUMBER               VkDriverId; the driver's
 //   plain_delay MILLISECONDS      allocating a MiB or more of exportable memory that is not dedicated sleeps
 //                                 first; 0
 //   budget absent|present         VK_EXT_memory_budget; absent, but present with one of the next two lines
@@ -70,6 +71,7 @@ struct Script {
   bool dedicated_images = false;
   bool prefers_dedicated = false;
   bool discrete = false;
+  std::optional<uint32_t> driver_id;
   uint64_t plain_delay = 0;
   std::optional<bool> budget;
   std::map<uint32_t, HeapLine> heaps;
