@@ -16,6 +16,7 @@
         "host_mapping.cc",
         "image_clear.cc",
         "instance.cc",
+        "lanes.cc",
         "memory.cc",
         "memory_access.cc",
         "memory_object.cc",

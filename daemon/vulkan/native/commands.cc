@@ -17,43 +17,29 @@ VkBufferMemoryBarrier Whole(VkBuffer buffer) {
 }  // namespace
 
 Commands::~Commands() {
-  if (pool_ != VK_NULL_HANDLE) device_.fn.DestroyCommandPool(device_.handle(), pool_, nullptr);
-}
-
-Status Commands::MakePool() {
-  VkCommandPoolCreateInfo info{};
-  info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
-  // With RESET_COMMAND_BUFFER, vkBeginCommandBuffer resets the previous contents.
-  info.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT | VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
-  info.queueFamilyIndex = device_.family();
-  VkResult result = device_.fn.CreateCommandPool(device_.handle(), &info, nullptr, &pool_);
-  if (result != VK_SUCCESS) {
-    pool_ = VK_NULL_HANDLE;
-    return device_.Fail("vkCreateCommandPool", result);
+  if (lane_.pool == VK_NULL_HANDLE) return;
+  if (failed_) {
+    device_.lanes.Destroy(lane_);
+  } else {
+    device_.lanes.Return(lane_);
   }
-  VkCommandBufferAllocateInfo allocate{};
-  allocate.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
-  allocate.commandPool = pool_;
-  allocate.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
-  allocate.commandBufferCount = 1;
-  result = device_.fn.AllocateCommandBuffers(device_.handle(), &allocate, &buffer_);
-  if (result != VK_SUCCESS) return device_.Fail("vkAllocateCommandBuffers", result);
-  return Done{};
 }
 
 Status Commands::Begin() {
   Status live = device_.Live("vkBeginCommandBuffer");
   if (!live.ok()) return live;
-  if (pool_ == VK_NULL_HANDLE) {
-    Status made = MakePool();
-    if (!made.ok()) return made;
+  if (lane_.pool == VK_NULL_HANDLE) {
+    auto lane = device_.lanes.Take();
+    if (!lane.ok()) return lane.failure();
+    lane_ = lane.value();
   }
   VkCommandBufferBeginInfo begin{};
   begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
   begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
-  VkResult result = device_.fn.BeginCommandBuffer(buffer_, &begin);
-  if (result != VK_SUCCESS) return device_.Fail("vkBeginCommandBuffer", result);
-  return Done{};
+  VkResult result = device_.fn.BeginCommandBuffer(lane_.buffer, &begin);
+  if (result == VK_SUCCESS) return Done{};
+  failed_ = true;
+  return device_.Fail("vkBeginCommandBuffer", result);
 }
 
 void Commands::Acquire(const Memory& memory, VkBuffer buffer) {
@@ -91,18 +77,21 @@ void Commands::Publish() {
   barrier.srcAccessMask = VK_ACCESS_HOST_WRITE_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
   barrier.dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT;
   const VkPipelineStageFlags all = VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
-  device_.fn.CmdPipelineBarrier(buffer_, all, all, 0, 1, &barrier, 0, nullptr, 0, nullptr);
+  device_.fn.CmdPipelineBarrier(lane_.buffer, all, all, 0, 1, &barrier, 0, nullptr, 0, nullptr);
 }
 
 Status Commands::Run() {
-  VkResult result = device_.fn.EndCommandBuffer(buffer_);
-  if (result != VK_SUCCESS) return device_.Fail("vkEndCommandBuffer", result);
-  return device_.SubmitAndWait(buffer_);
+  VkResult result = device_.fn.EndCommandBuffer(lane_.buffer);
+  failed_ = result != VK_SUCCESS;
+  if (failed_) return device_.Fail("vkEndCommandBuffer", result);
+  Status run = device_.SubmitAndWait(lane_);
+  failed_ = !run.ok();
+  return run;
 }
 
 void Commands::Barrier(VkPipelineStageFlags from, VkPipelineStageFlags to,
                        const VkBufferMemoryBarrier& barrier) {
-  device_.fn.CmdPipelineBarrier(buffer_, from, to, 0, 0, nullptr, 1, &barrier, 0, nullptr);
+  device_.fn.CmdPipelineBarrier(lane_.buffer, from, to, 0, 0, nullptr, 1, &barrier, 0, nullptr);
 }
 
 }  // namespace vkmem

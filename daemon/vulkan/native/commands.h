@@ -1,16 +1,17 @@
 // Records and runs commands on a memory: one command buffer, and the barriers around its commands.
 //
-// Model: Begin(), record, Run(), any number of times. The pool is destroyed with the object. Commands on a
-// memory are recorded between Acquire() and Release() of the buffer over it. Memory that is shared by a
-// handle is acquired from the queue family that represents its other users (Memory::OutsideFamily) and
-// released to it, so that other devices and processes see the bytes. Host accesses are ordered by barriers
-// with the HOST stage.
-// Limits: one thread at a time. Images have their own barriers (image_clear.cc).
+// Model: Begin(), record, Run(), any number of times. Its lane (lanes.h) is returned with the object, unless
+// a call on it has failed. Commands on a memory are recorded between Acquire() and Release() of the buffer
+// over it. Memory that is shared by a handle is acquired from the queue family that represents its other
+// users (Memory::OutsideFamily) and released to it, so that other devices and processes see the bytes. Host
+// accesses are ordered by barriers with the HOST stage. Limits: one thread at a time. Images have their own
+// barriers (image_clear.cc).
 #pragma once
 
 #include <vulkan/vulkan_core.h>
 
 #include "device.h"
+#include "lanes.h"
 #include "memory.h"
 #include "result.h"
 
@@ -34,15 +35,14 @@ class Commands {
   // Submits the recorded commands and waits until they have run.
   Status Run();
 
-  VkCommandBuffer buffer() const { return buffer_; }
+  VkCommandBuffer buffer() const { return lane_.buffer; }
 
  private:
-  Status MakePool();
   void Barrier(VkPipelineStageFlags from, VkPipelineStageFlags to, const VkBufferMemoryBarrier& barrier);
 
   Device& device_;
-  VkCommandPool pool_ = VK_NULL_HANDLE;
-  VkCommandBuffer buffer_ = VK_NULL_HANDLE;
+  Lane lane_;
+  bool failed_ = false;
 };
 
 }  // namespace vkmem

@@ -117,7 +117,9 @@ Status Device::Create(uint64_t window) {
 
 Device::~Device() {
   // No command runs now: every submission holds a reference to the device until its fence has signalled.
-  if (handle_ != VK_NULL_HANDLE && fn.DestroyDevice != nullptr) fn.DestroyDevice(handle_, nullptr);
+  if (handle_ == VK_NULL_HANDLE || fn.DestroyDevice == nullptr) return;
+  lanes.Clear();
+  fn.DestroyDevice(handle_, nullptr);
 }
 
 Status Device::Live(const char* call) const {
@@ -130,28 +132,23 @@ Failure Device::Fail(const char* call, VkResult result) {
   return Failure::Vk(call, result);
 }
 
-Status Device::SubmitAndWait(VkCommandBuffer commands) {
+Status Device::SubmitAndWait(const Lane& lane) {
   Status live = Live("vkQueueSubmit");
   if (!live.ok()) return live;
-  VkFenceCreateInfo fence_info{};
-  fence_info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
-  VkFence fence = VK_NULL_HANDLE;
-  VkResult result = fn.CreateFence(handle_, &fence_info, nullptr, &fence);
-  if (result != VK_SUCCESS) return Fail("vkCreateFence", result);
-
   VkSubmitInfo submit{};
   submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   submit.commandBufferCount = 1;
-  submit.pCommandBuffers = &commands;
+  submit.pCommandBuffers = &lane.buffer;
   const char* call = "vkQueueSubmit";
+  VkResult result = VK_SUCCESS;
   {
     std::lock_guard<std::mutex> lock(queue_mutex_);
-    result = fn.QueueSubmit(queue_, 1, &submit, fence);
+    result = fn.QueueSubmit(queue_, 1, &submit, lane.fence);
   }
   if (result == VK_SUCCESS) {
     call = "vkWaitForFences";
     // If the device hangs, the driver's own watchdog ends this with VK_ERROR_DEVICE_LOST.
-    result = fn.WaitForFences(handle_, 1, &fence, VK_TRUE, UINT64_MAX);
+    result = fn.WaitForFences(handle_, 1, &lane.fence, VK_TRUE, UINT64_MAX);
   }
   if (result != VK_SUCCESS) {
     // After a failed wait, or a submission that lost the device, commands may still run.
@@ -160,8 +157,9 @@ Status Device::SubmitAndWait(VkCommandBuffer commands) {
       result = VK_ERROR_DEVICE_LOST;
     }
   }
-  fn.DestroyFence(handle_, fence, nullptr);
   if (result != VK_SUCCESS) return Fail(call, result);
+  result = fn.ResetFences(handle_, 1, &lane.fence);
+  if (result != VK_SUCCESS) return Fail("vkResetFences", result);
   return Done{};
 }
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "instance.h"
+#include "lanes.h"
 #include "physical_device.h"
 #include "result.h"
 
@@ -58,6 +59,7 @@ namespace vkmem {
   X(QueueWaitIdle)                \
   X(CreateFence)                  \
   X(DestroyFence)                 \
+  X(ResetFences)                  \
   X(WaitForFences)
 
 #define VKMEM_DEVICE_EXTENSION_FUNCTIONS(X) \
@@ -89,9 +91,9 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  // Submits one command buffer and waits until it has run. On failure, too, none of its commands runs when
-  // this returns.
-  Status SubmitAndWait(VkCommandBuffer commands);
+  // Submits the lane's command buffer and waits until it has run. On failure, too, none of its commands runs
+  // when this returns. The fence is not signalled afterwards if it succeeds.
+  Status SubmitAndWait(const Lane& lane);
 
   // The memory types, as bits, that a mapping of this memfd can be imported as. Borrows `memfd`.
   Outcome<uint32_t> HostTypeBits(int memfd, uint64_t size);
@@ -116,6 +118,7 @@ class Device {
 
   const PhysicalDevice physical;
   DeviceTable fn;
+  Lanes lanes{*this};
 
   // Transfer buffers begin at multiples of this number of bytes, unless the driver requires a larger
   // alignment.
