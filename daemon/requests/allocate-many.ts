@@ -93,7 +93,7 @@ async function* together(
     await concurrently(wanted.length, AT_ONCE, (index) =>
       numbered(index, async () => {
         const terms = wanted[index] as WantedMemory;
-        made[index] = await create(collaborators, caller, { ...terms, grantKinds: [] });
+        made[index] = await create(collaborators, caller, { ...terms, grantKinds: [] }, terms.grantKinds);
       }),
     );
     requirePresent(caller);

@@ -1,5 +1,5 @@
 /** Allocate: makes an allocation and, if the plane carries fds, grants the requested kinds at once. */
-import { type Decoded, VkmemError } from '@vkmemd/proto';
+import { type Decoded, type KindName, VkmemError } from '@vkmemd/proto';
 import type { Creation } from '../memory/allocation/creation.js';
 import type { Authority } from '../memory/authority.js';
 import type { Caller } from '../memory/session/caller.js';
@@ -56,15 +56,22 @@ export function permitted(
   return wanted;
 }
 
-/** Makes the allocation and its grants. @throws VkmemError as Device.plan() and Creation.create(). */
+/**
+ * Makes the allocation and its grants.
+ * @param later The kinds that are granted afterwards.
+ * @throws VkmemError as Device.plan() and Creation.create().
+ */
 export function create(
   { device, creation }: AllocateCollaborators,
   caller: Caller,
   wanted: WantedMemory,
+  later: readonly KindName[] = [],
 ): ReturnType<Creation['create']> {
-  return creation.create(caller, wanted, async () => {
+  return creation.create(caller, wanted, async (persists) => {
     const plan = await device.plan(wanted);
-    return { plan, make: () => device.allocate(plan, wanted.name || 'session') };
+    const granted = [wanted.grantKinds, later].some((kinds) => kinds.includes('OPAQUE_FD'));
+    const terms = { name: wanted.name || 'session', opaqueFds: Number(persists) + Number(granted) };
+    return { plan, make: () => device.allocate(plan, terms) };
   });
 }
 

@@ -29,19 +29,28 @@ export interface AdoptTerms {
   readonly madeBy?: MadeBy | undefined;
 }
 
+/** How memory is allocated, besides its plan. */
+export interface AllocateTerms {
+  /** The name of the memfd, for display. */
+  readonly name: string;
+  /** How many opaque fds will be exported at once, of memory that can be: they are made in the same trip. */
+  readonly opaqueFds?: number | undefined;
+}
+
 /**
  * Allocates zeroed memory.
- * @param name The name of the memfd, for display.
  * @throws VkmemError if the kernel or the driver fails.
  */
 export async function allocateMemory(
   device: NativeDevice,
   plan: MemoryPlan,
-  name: string,
+  { name, opaqueFds = 0 }: AllocateTerms,
 ): Promise<CreatedMemory> {
   if (plan.memfd) return allocateMappable(device, plan, name);
   const { size, memoryTypeIndex, handleTypes, dedicated } = plan;
-  return { memory: await native(device.allocate(size, memoryTypeIndex, handleTypes, dedicated, true)) };
+  const exported = plan.kinds.includes('OPAQUE_FD') ? opaqueFds : 0;
+  const allocated = device.allocate(size, memoryTypeIndex, handleTypes, dedicated, true, exported);
+  return { memory: await native(allocated) };
 }
 
 /** Imports memory of a client. @throws VkmemError if the driver fails. */

@@ -25,7 +25,14 @@
  * takes.
  */
 import { closeAll, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
-import { type AdoptTerms, adoptMemory, allocateMemory, type CreatedMemory, importMemory } from './create.js';
+import {
+  type AdoptTerms,
+  type AllocateTerms,
+  adoptMemory,
+  allocateMemory,
+  type CreatedMemory,
+  importMemory,
+} from './create.js';
 import { DeviceMemory, kNative, type MemoryOwner } from './device-memory.js';
 import { native } from './errors.js';
 import { type ImportTerms, planImport } from './imports.js';
@@ -39,6 +46,7 @@ import type { PageMeasurement } from './page-measurement.js';
 import { chooseDevice, listDevices } from './physical-device.js';
 
 export type { KindName } from '@vkmemd/proto';
+export type { AllocateTerms } from './create.js';
 export { DeviceMemory } from './device-memory.js';
 export type { ExportedHandle } from './exported-handle.js';
 export type { ForeignSource } from './foreign-handle.js';
@@ -146,13 +154,13 @@ export class Device {
 
   /**
    * Allocates zeroed memory.
-   * @param name Appears in /proc/PID/maps of the processes that map it.
+   * @param terms Their name appears in /proc/PID/maps of the processes that map it.
    * @throws VkmemError SIZE_ABOVE_MAXIMUM if it is larger than the heap; DEVICE_OUT_OF_MEMORY,
    *   TOO_MANY_ALLOCATIONS, KIND_UNSUPPORTED, DEVICE_LOST or INTERNAL if the driver fails.
    */
-  async allocate(plan: MemoryPlan, name: string): Promise<DeviceMemory> {
+  async allocate(plan: MemoryPlan, terms: AllocateTerms): Promise<DeviceMemory> {
     this.#requireFits(plan);
-    return this.#create(plan, (device) => allocateMemory(device, plan, name));
+    return this.#create(plan, (device) => allocateMemory(device, plan, terms));
   }
 
   /**

@@ -52,10 +52,13 @@ export function driverHandle(kind: KindName, fd: OwnedFd, handleType: number): E
 }
 
 /**
- * Exports an fd for one grant of the kind; the caller owns it.
+ * Exports an fd for one grant of the kind, or takes one that was exported when the memory was allocated; the caller owns
+ * it.
  * @throws VkmemError if the driver fails.
  */
 export async function exportFd(kind: KindName, memory: NativeMemory): Promise<OwnedFd> {
+  const ahead = TYPE_OF_KIND[kind] === HandleType.OPAQUE_FD ? memory.takeExported() : undefined;
+  if (ahead !== undefined) return new OwnedFd(ahead, `grant:${kind}`);
   return new OwnedFd(await native(memory.exportFd(TYPE_OF_KIND[kind])), `grant:${kind}`);
 }
 

@@ -147,6 +147,8 @@ export interface NativeMemory {
   readonly memoryTypeIndex: number;
   /** A new fd, close-on-exec; the caller owns it. */
   exportFd(handleType: number): Promise<number>;
+  /** One of the opaque fds that allocate() exported; undefined if none is left. The caller owns it. */
+  takeExported(): number | undefined;
   /** vkGetMemoryRemoteAddressNV; the memory must be exportable as that handle type. */
   remoteAddress(handleType: number): Promise<bigint>;
   /** Reads bytes by vkMapMemory; only for host-visible, coherent memory that was allocated, not imported. */
@@ -162,13 +164,17 @@ export interface NativeMemory {
  * resource owns that resource.
  */
 export interface NativeDevice {
-  /** @param zeroed Whether it is zeroed in the same job, as by zero(); if that fails, it is freed. Default false. */
+  /**
+   * @param zeroed Whether it is zeroed in the same job, as by zero(); if that fails, it is freed. Default false.
+   * @param opaqueFds How many opaque fds are exported in the same job, for takeExported(). Default 0.
+   */
   allocate(
     size: bigint,
     memoryTypeIndex: number,
     exportTypes: number,
     dedicated?: NativeResource,
     zeroed?: boolean,
+    opaqueFds?: number,
   ): Promise<NativeMemory>;
   /** @param before Detached memory of the same memfd, whose mapping is imported instead of a new one. */
   importHost(

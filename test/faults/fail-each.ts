@@ -35,9 +35,18 @@ const RESULTS: Readonly<Record<string, Results>> = {
   vkBeginCommandBuffer: MEMORY,
   vkEndCommandBuffer: MEMORY,
   vkCreateFence: MEMORY,
+  vkResetFences: { VK_ERROR_OUT_OF_DEVICE_MEMORY: 'DEVICE_OUT_OF_MEMORY', VK_ERROR_UNKNOWN: 'INTERNAL' },
   vkQueueSubmit: MEMORY,
   vkWaitForFences: MEMORY,
 };
+
+/** These are made only if no idle ones are left of an earlier submission; a failed submission leaves none. */
+const COLD: ReadonlySet<string> = new Set([
+  'vkCreateCommandPool',
+  'vkAllocateCommandBuffers',
+  'vkCreateFence',
+]);
+const SUBMITTED = 'vkQueueSubmit';
 
 /** The daemon's counts, which a refused request must not change. */
 async function heldBy({ control }: FakeHost) {
@@ -78,12 +87,19 @@ export async function failEach(
     Object.keys(RESULTS)
       .filter((call) => times(call) > 0)
       .sort(),
-    [...expected].sort(),
+    expected.filter((call) => !COLD.has(call)).sort(),
     'the request makes these calls',
   );
+  /** Makes the next request make the cold calls. */
+  const cool = async (): Promise<void> => {
+    layer.script(...base, `fail ${SUBMITTED} 1 VK_ERROR_OUT_OF_HOST_MEMORY`);
+    t.match(await refusalOf(request()), { code: 'DEVICE_OUT_OF_MEMORY' }, 'no lane is left');
+  };
   for (const call of expected) {
-    for (let nth = 1; nth <= Math.min(times(call), 2); nth += 1) {
+    const most = COLD.has(call) ? 1 : Math.min(times(call), 2);
+    for (let nth = 1; nth <= most; nth += 1) {
       for (const [result, code] of Object.entries(RESULTS[call] ?? {})) {
+        if (COLD.has(call)) await cool();
         const before = await heldBy(host);
         open();
         layer.script(...base, `fail ${call} ${nth} ${result}`);

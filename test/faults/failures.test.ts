@@ -15,6 +15,7 @@ const WORK = [
   'vkBeginCommandBuffer',
   'vkEndCommandBuffer',
   'vkCreateFence',
+  'vkResetFences',
   'vkQueueSubmit',
   'vkWaitForFences',
 ];

@@ -74,7 +74,7 @@ else {
     const other = await Device.open();
     const memory = await make(other, 65_536n, ['OPAQUE_FD']);
     await Promise.all([other.close(), other.close()]);
-    await t.rejects(other.allocate(memory.plan, 'test'), { code: 'UNAVAILABLE' });
+    await t.rejects(other.allocate(memory.plan, { name: 'test' }), { code: 'UNAVAILABLE' });
     const fd = fdOf(await memory.export('OPAQUE_FD', 'rw'));
     fd.close();
     await memory.freeDevice();

@@ -12,7 +12,7 @@ try {
   if (device.kinds.get('OPAQUE_FD')?.rung === 'VERIFIED') {
     const memory = await device.allocate(
       await device.plan({ kinds: ['OPAQUE_FD'], size: 65_536n }),
-      'report',
+      { name: 'report' },
     );
     const { fd } = await memory.export('OPAQUE_FD', 'rw');
     fd?.close();

@@ -82,7 +82,7 @@ export async function make(
   kinds: readonly KindName[],
   more: Partial<MemoryRequest> = {},
 ): Promise<DeviceMemory> {
-  return device.allocate(await device.plan({ ...more, kinds, size }), 'test');
+  return device.allocate(await device.plan({ ...more, kinds, size }), { name: 'test' });
 }
 
 /** The fd of a handle that has one. */

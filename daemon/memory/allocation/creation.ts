@@ -78,6 +78,7 @@ export class Creation {
   /**
    * Makes an allocation and, if the plane carries fds, grants the wanted kinds at once. A repeated request of
    * the same session gets the allocation that the first one made.
+   * @param sourceOf called with whether fds of the memory will be persisted, besides those of grants.
    * @returns the grants, and their fds, which the caller owns; and whether this call made the allocation.
    * @throws VkmemError NOT_PERMITTED, SESSION_REQUIRED, BUSY, NAME_TAKEN, QUOTA_EXCEEDED, BUDGET_EXCEEDED,
    *   TOO_MANY_ALLOCATIONS, TOO_MANY_FILES, UNAVAILABLE, what `sourceOf` throws, and the driver's errors.
@@ -85,7 +86,7 @@ export class Creation {
   async create(
     caller: Caller,
     wanted: WantedTerms,
-    sourceOf: () => Promise<Source>,
+    sourceOf: (persists: boolean) => Promise<Source>,
   ): Promise<Issued & { readonly allocation: Allocation; readonly isNew: boolean }> {
     const { authority, allocations, madeOnce, persistence, grants, draining } = this.#with;
     authority.requireKinds(caller.identity, wanted.kinds);
@@ -107,7 +108,11 @@ export class Creation {
     });
   }
 
-  async #make(caller: Caller, terms: AllocationTerms, sourceOf: () => Promise<Source>): Promise<Allocation> {
+  async #make(
+    caller: Caller,
+    terms: AllocationTerms,
+    sourceOf: (persists: boolean) => Promise<Source>,
+  ): Promise<Allocation> {
     const { registry, madeOnce, fds, mappings, budget, quotas, persistence, allocationEvents } = this.#with;
     requirePresent(caller);
     using undo = new DisposableStack();
@@ -122,7 +127,7 @@ export class Creation {
     using leases = new DisposableStack();
     leases.use(fds.lease(terms.tenant, 1));
     leases.use(mappings.lease(terms.tenant));
-    const source = await sourceOf();
+    const source = await sourceOf(persistence.persists);
     const { size, heapIndex, hints } = source.plan;
     // Huge pages are reserved in advance, outside of these limits.
     const makes = !source.exists && !hints?.hugePage;

@@ -28,6 +28,12 @@ bool Args::OptionalFlag(const char* name) {
   return false;
 }
 
+uint32_t Args::OptionalU32(const char* name) {
+  Napi::Value value = Next();
+  if (!ok_ || value.IsUndefined()) return 0;
+  return ToU32(value, name);
+}
+
 uint32_t Args::ToU32(const Napi::Value& value, const std::string& name) {
   if (!ok_) return 0;
   if (value.IsNumber()) {

@@ -35,6 +35,8 @@ class Args {
   uint64_t U64(const char* name);
   // False if the argument is undefined.
   bool OptionalFlag(const char* name);
+  // 0 if it is undefined.
+  uint32_t OptionalU32(const char* name);
   // A duplicate of the caller's file descriptor. The caller may close its own afterwards.
   UniqueFd DuplicatedFd(const char* name);
   // The memory of a VulkanMemory object; null once it is freed, which is not an error here.

@@ -135,12 +135,13 @@ Failure Device::Fail(const char* call, VkResult result) {
 Status Device::SubmitAndWait(const Lane& lane) {
   Status live = Live("vkQueueSubmit");
   if (!live.ok()) return live;
+  VkResult result = fn.ResetFences(handle_, 1, &lane.fence);
+  if (result != VK_SUCCESS) return Fail("vkResetFences", result);
   VkSubmitInfo submit{};
   submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   submit.commandBufferCount = 1;
   submit.pCommandBuffers = &lane.buffer;
   const char* call = "vkQueueSubmit";
-  VkResult result = VK_SUCCESS;
   {
     std::lock_guard<std::mutex> lock(queue_mutex_);
     result = fn.QueueSubmit(queue_, 1, &submit, lane.fence);
@@ -158,8 +159,6 @@ Status Device::SubmitAndWait(const Lane& lane) {
     }
   }
   if (result != VK_SUCCESS) return Fail(call, result);
-  result = fn.ResetFences(handle_, 1, &lane.fence);
-  if (result != VK_SUCCESS) return Fail("vkResetFences", result);
   return Done{};
 }
 

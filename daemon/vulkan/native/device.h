@@ -92,7 +92,7 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   // Submits the lane's command buffer and waits until it has run. On failure, too, none of its commands runs
-  // when this returns. The fence is not signalled afterwards if it succeeds.
+  // when this returns.
   Status SubmitAndWait(const Lane& lane);
 
   // The memory types, as bits, that a mapping of this memfd can be imported as. Borrows `memfd`.

@@ -64,14 +64,19 @@ Napi::Value DeviceObject::Allocate(const Napi::CallbackInfo& info) {
   const uint32_t exports = args.U32("exportTypes");
   Memory::Dedicated dedicated = args.OptionalResource("dedicated");
   const bool zeroed = args.OptionalFlag("zeroed");
+  const uint32_t opaque_fds = args.OptionalU32("opaqueFds");
   VKMEM_REQUIRE_OPEN(args, "vkAllocateMemory");
   return Spawn(
       info.Env(),
-      [core = core_, size, type, exports, dedicated, zeroed]() -> Memory::Made {
+      [core = core_, size, type, exports, dedicated, zeroed, opaque_fds]() -> Memory::Made {
         Memory::Made made = Memory::Allocate(core, size, type, exports, dedicated);
-        if (!zeroed || !made.ok()) return made;
-        Status zero = vkmem::Zero(made.value());
-        if (!zero.ok()) return zero.failure();
+        if (!made.ok()) return made;
+        if (zeroed) {
+          Status zero = vkmem::Zero(made.value());
+          if (!zero.ok()) return zero.failure();
+        }
+        Status exported = made.value()->ExportAhead(opaque_fds);
+        if (!exported.ok()) return exported.failure();
         return made;
       },
       WrapMemory);

@@ -19,7 +19,7 @@ class Device;
 struct Lane {
   VkCommandPool pool = VK_NULL_HANDLE;
   VkCommandBuffer buffer = VK_NULL_HANDLE;
-  // Not signalled.
+  // Signalled if a submission was made with it.
   VkFence fence = VK_NULL_HANDLE;
 };
 

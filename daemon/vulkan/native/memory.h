@@ -61,6 +61,11 @@ class Memory {
   // reports success and returns no valid fd.
   Outcome<UniqueFd> Export(VkExternalMemoryHandleTypeFlagBits handle_type);
 
+  // Exports this many OPAQUE_FDs, which TakeExported() returns. The memory closes the others when it ends.
+  Status ExportAhead(uint32_t count);
+  // One of them; not ok() if none is left.
+  UniqueFd TakeExported();
+
   // The address by which a peer device accesses the memory (vkGetMemoryRemoteAddressNV). It is valid until
   // the memory is freed, and does not keep it alive.
   Outcome<uint64_t> RemoteAddress(VkExternalMemoryHandleTypeFlagBits handle_type);
@@ -127,6 +132,8 @@ class Memory {
   Outcome<void*> Map(uint64_t offset, uint64_t length);
 
   VkDeviceMemory handle_ = VK_NULL_HANDLE;
+  // Used by one thread at a time: that which makes the memory, then that of JavaScript.
+  std::vector<UniqueFd> exported_;
   std::unique_ptr<Resource> resource_;
   std::shared_ptr<HostMapping> mapping_;
   std::shared_mutex mutex_;

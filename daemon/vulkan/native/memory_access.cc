@@ -54,6 +54,22 @@ Outcome<UniqueFd> Memory::Export(VkExternalMemoryHandleTypeFlagBits handle_type)
   return UniqueFd(raw);
 }
 
+Status Memory::ExportAhead(uint32_t count) {
+  for (uint32_t made = 0; made < count; made++) {
+    auto fd = Export(VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT);
+    if (!fd.ok()) return fd.failure();
+    exported_.push_back(std::move(fd.value()));
+  }
+  return Done{};
+}
+
+UniqueFd Memory::TakeExported() {
+  if (exported_.empty()) return UniqueFd();
+  UniqueFd fd = std::move(exported_.back());
+  exported_.pop_back();
+  return fd;
+}
+
 Outcome<uint64_t> Memory::RemoteAddress(VkExternalMemoryHandleTypeFlagBits handle_type) {
   constexpr char kCall[] = "vkGetMemoryRemoteAddressNV";
   std::shared_lock<std::shared_mutex> lock(mutex_);

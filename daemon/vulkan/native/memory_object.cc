@@ -21,6 +21,7 @@ Napi::Function MemoryObject::Define(Napi::Env env) {
       {InstanceAccessor<&MemoryObject::Size>("size"),
        InstanceAccessor<&MemoryObject::MemoryTypeIndex>("memoryTypeIndex"),
        InstanceMethod<&MemoryObject::ExportFd>("exportFd"),
+       InstanceMethod<&MemoryObject::TakeExported>("takeExported"),
        InstanceMethod<&MemoryObject::RemoteAddress>("remoteAddress"),
        InstanceMethod<&MemoryObject::Read>("read"), InstanceMethod<&MemoryObject::Detach>("detach"),
        InstanceMethod<&MemoryObject::Free>("free")});
@@ -66,6 +67,13 @@ Napi::Value MemoryObject::ExportFd(const Napi::CallbackInfo& info) {
       info.Env(),
       [core = core_, type] { return core->Export(static_cast<VkExternalMemoryHandleTypeFlagBits>(type)); },
       [](Napi::Env env, UniqueFd& fd) { return Napi::Number::New(env, fd.Release()); });
+}
+
+Napi::Value MemoryObject::TakeExported(const Napi::CallbackInfo& info) {
+  if (!Is(info.This()) || !core_) return info.Env().Undefined();
+  UniqueFd fd = core_->TakeExported();
+  if (!fd.ok()) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), fd.Release());
 }
 
 Napi::Value MemoryObject::RemoteAddress(const Napi::CallbackInfo& info) {

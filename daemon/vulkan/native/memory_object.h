@@ -36,6 +36,7 @@ class MemoryObject : public Napi::ObjectWrap<MemoryObject> {
   Napi::Value Size(const Napi::CallbackInfo& info);
   Napi::Value MemoryTypeIndex(const Napi::CallbackInfo& info);
   Napi::Value ExportFd(const Napi::CallbackInfo& info);
+  Napi::Value TakeExported(const Napi::CallbackInfo& info);
   Napi::Value RemoteAddress(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value Detach(const Napi::CallbackInfo& info);
