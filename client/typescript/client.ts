@@ -430,10 +430,12 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /**
-   * Makes an allocation immutable for all later grants. Existing writable maps stay writable.
+   * Makes an allocation immutable for all later grants, which are read-only: MAPPABLE `ENFORCED`, OPAQUE_FD
+   * `ADVISORY`. Existing writable maps stay writable, and so does every OPAQUE_FD: map it by CUDA with
+   * CU_MEM_ACCESS_FLAGS_PROT_READ (docs/kinds.md).
    * @returns The published allocation.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, PAGES_PINNED, BUSY, INVALID_ARGUMENT,
-   *   UNAVAILABLE.
+   *   UNAVAILABLE, LEDGER_FULL.
    */
   async publish(ref: Ref): Promise<Allocation> {
     return publish(this.#link, ref);

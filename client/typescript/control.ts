@@ -324,7 +324,7 @@ export class ControlClient implements AsyncDisposable {
    * Makes an allocation immutable for all later grants.
    * @returns The published allocation.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, NOT_PUBLISHABLE, PAGES_PINNED, BUSY, INVALID_ARGUMENT,
-   *   UNAVAILABLE.
+   *   UNAVAILABLE, LEDGER_FULL.
    */
   async publish(ref: Ref): Promise<Allocation> {
     return present((await this.#channel.call('Publish', { allocation: checkRef(ref) })).allocation);

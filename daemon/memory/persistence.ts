@@ -6,7 +6,7 @@
  * returns, or when its promise resolves; it throws LEDGER_FULL if the ledger cannot be written, and the request
  * then changes nothing. What ends something is called after the change in memory, and never throws: if the
  * ledger cannot be written, it is written as soon as that is possible. An end that a client requests is
- * persisted before the change in memory (ending(), unserving(), ticketRevoked(), signalOpening()), so that an
+ * persisted before the change in memory (ending(), publishing(), unserving(), ticketRevoked(), signalOpening()), so that an
  * answered request is not undone by a restart. A daemon without an fd store uses NOT_PERSISTED: everything ends with the process.
  */
 import type { OwnedFd, VkmemError } from '@vkmemd/proto';
@@ -78,6 +78,11 @@ export interface Persistence {
   /** A client frees the allocation. Called before anything changes. @throws VkmemError LEDGER_FULL. */
   ending(allocation: Allocation): void;
 
+  /**
+   * A client publishes an allocation without seals. Called before anything changes. @throws VkmemError LEDGER_FULL.
+   */
+  publishing(allocation: Allocation): void;
+
   /** The allocation was freed; it drains. */
   draining(allocation: Allocation): void;
 
@@ -138,6 +143,7 @@ export const NOT_PERSISTED: Persistence = {
   restarts: 0,
   made: async () => {},
   ending() {},
+  publishing() {},
   draining() {},
   gone: () => undefined,
   begun: async () => {},

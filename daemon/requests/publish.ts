@@ -5,6 +5,7 @@ import type { FdBudget } from '../limits/fd-budget.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Registry } from '../memory/allocation/registry.js';
 import { busy, type ClaimQueue } from '../memory/grant/claim-queue.js';
+import type { Persistence } from '../memory/persistence.js';
 import { type Caller, partyOf } from '../memory/session/caller.js';
 import { type Handler, reply } from './handler.js';
 
@@ -14,15 +15,18 @@ const FDS_OF_SEALING = 3;
 interface Collaborators {
   readonly registry: Registry;
   readonly fds: FdBudget;
+  readonly persistence: Persistence;
   readonly claimQueue: ClaimQueue;
   readonly seals: FairScheduler;
 }
 
 /**
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, DEVICE_LOST, NOT_PUBLISHABLE, PAGES_PINNED; BUSY if another
- *   session has write access; UNAVAILABLE if the daemon stops, or too many requests wait; TOO_MANY_FILES.
+ *   session has write access; UNAVAILABLE if the daemon stops, or too many requests wait; TOO_MANY_FILES;
+ *   LEDGER_FULL.
  */
-export function publish({ registry, fds, claimQueue, seals }: Collaborators): Handler<'Publish'> {
+export function publish(collaborators: Collaborators): Handler<'Publish'> {
+  const { registry, fds, persistence, claimQueue, seals } = collaborators;
   return async (caller, request) => {
     const allocation = registry.find(request.allocation, caller.identity, 'use');
     const { publication } = allocation;
@@ -32,7 +36,7 @@ export function publish({ registry, fds, claimQueue, seals }: Collaborators): Ha
     const sealed = seals.run(partyOf(caller), async () => {
       requireNoOtherWriter(allocation, caller);
       using _files = fds.lease(caller.identity.tenant, FDS_OF_SEALING);
-      await publication.publish();
+      await publication.publish(() => persistence.publishing(allocation));
     });
     await claimQueue.unlessStopped(sealed);
     return reply({ allocation: allocation.describe() });

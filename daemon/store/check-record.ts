@@ -88,6 +88,7 @@ const ALLOCATION = {
   }),
   madeBy: object({ deviceUuid: uuid, driverUuid: uuid }),
   imported: flag,
+  published: absentOr(oneOf(true)),
   fds: (value: unknown) =>
     listOf(object({ name: fdOfAllocation, type: count }))(value) && (value as unknown[]).length > 0,
 };

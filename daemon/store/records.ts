@@ -46,6 +46,8 @@ export interface AllocationRecord {
   /** The device and driver that the plan is for. */
   readonly madeBy: MadeBy;
   readonly imported: boolean;
+  /** Whether it was published, of memory without seals. Absent for all other memory. */
+  readonly published?: true;
   readonly fds: readonly FdRecord[];
 }
 
@@ -131,11 +133,13 @@ export interface PeerRecord {
 }
 
 export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly FdRecord[]): AllocationRecord {
-  const { id, createdAt, state, memory } = allocation;
+  const { id, createdAt, state, memory, publication } = allocation;
   const { tenant, owner, maker, ...terms } = allocation.terms;
   const { plan, imported } = memory;
   const who = { owner: owner?.id, maker: maker?.id };
-  return { id, createdAt, state, tenant: tenant.key, terms, ...who, plan, madeBy, imported, fds };
+  const published = publication?.recorded && ({ published: true } as const);
+  const about = { id, createdAt, state, tenant: tenant.key, terms, ...who };
+  return { ...about, plan, madeBy, imported, ...published, fds };
 }
 
 export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {

@@ -121,6 +121,16 @@ export class StateWriter implements Persistence {
     this.#ledger.require(() => this.#setState(id, 'DRAINING'), KEPT_BY.ENDS);
   }
 
+  publishing({ id }: Allocation): void {
+    const record = this.#ledger.allocations.get(id);
+    // Without a record yet, recordOf() writes it.
+    if (!record) return;
+    this.#ledger.require(
+      () => this.#ledger.allocations.put(id, { ...record, published: true }),
+      KEPT_BY.GRANTS,
+    );
+  }
+
   draining({ id, state }: Allocation): void {
     this.#setState(id, state);
     failpoint('draining:written');

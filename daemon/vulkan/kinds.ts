@@ -86,14 +86,16 @@ export function kindUnsupported(what: string, reason: string, missing: Missing |
 }
 
 /**
- * Refuses `publishable` for memory that cannot be sealed. Only a memfd can be sealed.
+ * Refuses `publishable` for memory that cannot be published: MAPPABLE memory must be a memfd, which can be sealed.
+ * Memory of OPAQUE_FD alone has no seals; there the daemon itself grants no write access any more.
  * @param mappableBy What MAPPABLE memory can be on this device.
  * @throws VkmemError NOT_PUBLISHABLE.
  */
 export function requirePublishable(kinds: readonly KindName[], mappableBy: readonly string[]): void {
   if (kinds.includes('MAPPABLE') && mappableBy.includes('memfd')) return;
+  if (kinds.every((kind) => kind === 'OPAQUE_FD')) return;
   const reason = kinds.includes('MAPPABLE')
     ? `On this device MAPPABLE memory is a ${mappableBy.join(' or ')}, which cannot be sealed.`
-    : `Only MAPPABLE memory can be published; requested: ${kinds.join(', ')}.`;
+    : `Only MAPPABLE memory, or OPAQUE_FD alone, can be published; requested: ${kinds.join(', ')}.`;
   throw new VkmemError('NOT_PUBLISHABLE', reason);
 }

@@ -184,7 +184,7 @@ export const CATALOGUE = {
   NOT_PUBLISHABLE: entry(
     GrpcCode.FAILED_PRECONDITION,
     'The allocation cannot be published.',
-    'Allocate MAPPABLE memory with `publishable`; sharing.md of the documentation lists the requirements.',
+    'Allocate MAPPABLE or OPAQUE_FD memory with `publishable`; sharing.md of the documentation lists the requirements.',
   ),
   PAGES_PINNED: entry(
     GrpcCode.FAILED_PRECONDITION,

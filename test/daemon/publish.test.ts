@@ -55,9 +55,8 @@ t.test('after Publish the memory can only be read', async (t) => {
 t.test('memory that is not publishable is refused', async (t) => {
   const { runtimeDir } = await startDaemon(t);
   await using client = await connect({ runtimeDir });
-  await t.rejects(client.allocate({ size: SIZE, kinds: ['OPAQUE_FD'], publishable: true }), {
-    code: 'NOT_PUBLISHABLE',
-    message: /Only MAPPABLE/,
+  await t.rejects(client.allocate({ size: SIZE, kinds: ['DMA_BUF'], publishable: true }), {
+    code: /^(NOT_PUBLISHABLE|KIND_UNSUPPORTED)$/, // as the driver has dma-bufs or not
   });
   const { heaps } = await client.budget();
   t.ok(
@@ -110,6 +109,49 @@ t.test('only the session that holds the write lock can publish', async (t) => {
   const reader = await other.claim(memory, { access: 'ro' });
   t.equal(reader.grants.length, 1);
   await reader.release();
+  await memory.free();
+});
+
+t.test('published OPAQUE_FD memory is granted read-only, which is advisory', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  const kinds = ['OPAQUE_FD'] as const;
+  const memory = await client.allocate({ size: SIZE, kinds, name: 'weights', publishable: true });
+  await client.transfer({ fill: { to: memory, pattern: 0x01010101 } });
+  t.match(await memory.publish(), { id: memory.id, published: true });
+  t.match(await other.get(memory), { publishable: true, published: true });
+  await t.rejects(other.claim(memory, { kinds }), { code: 'PUBLISHED', message: /as OPAQUE_FD/ });
+  await t.rejects(client.claim(memory, { kinds }), { code: 'PUBLISHED' }, 'the owner is refused too');
+  const reader = await other.claim(memory, { kinds, access: 'ro' });
+  t.match(reader.grants, [{ access: 'ACCESS_READ_ONLY', readOnly: 'READ_ONLY_STRENGTH_ADVISORY' }]);
+  await using copy = await client.allocate({ size: SIZE });
+  await t.rejects(client.transfer({ fill: { to: memory, pattern: 2 } }), { code: 'PUBLISHED' });
+  await t.rejects(client.transfer({ copy: { from: copy, to: memory } }), { code: 'PUBLISHED' });
+  await client.transfer({ copy: { from: memory, to: copy } });
+  t.equal(copy.map().bytes[SIZE - 1], 1, 'it can be copied from');
+  t.match(await client.publish({ name: 'weights' }), { published: true }, 'a second Publish succeeds');
+  await reader.release();
+  await memory.free();
+});
+
+t.test('only the session that holds the write lock can publish OPAQUE_FD memory', async (t) => {
+  const { runtimeDir } = await startDaemon(t);
+  await using client = await connect({ runtimeDir });
+  await using other = await connect({ runtimeDir });
+  const kinds = ['OPAQUE_FD'] as const;
+  const options = { size: SIZE, kinds, name: 'weights', publishable: true, sharing: 'ONE_WRITER' } as const;
+  const memory = await client.allocate(options);
+  await t.rejects(other.publish(memory), { code: 'BUSY' }, 'another session has an OPAQUE_FD to write');
+  t.match(await client.get(memory), { published: false });
+  const wait = t.rejects(other.claim(memory, { kinds, waitMs: PATIENCE_MS }), { code: 'PUBLISHED' });
+  await client.budget();
+  await memory.publish();
+  await wait;
+  t.pass('a claim that waits to write fails');
+  const plain = await client.allocate({ size: SIZE, kinds });
+  await t.rejects(plain.publish(), { code: 'NOT_PUBLISHABLE', message: /not allocated/ });
+  await plain.free();
   await memory.free();
 });
 

@@ -138,3 +138,13 @@ t.test('MAPPABLE memory that is not a memfd cannot be published', { buffered: tr
     t.match(refusal, { code: 'NOT_PUBLISHABLE', reason: /a dma-buf/ });
   });
 });
+
+t.test('memory that can be granted as DMA_BUF cannot be published', { buffered: true }, async (t) => {
+  await onFake(t, ['dma_buf present'], async (host) => {
+    const wire = await host.session();
+    for (const kinds of [wireKinds('DMA_BUF'), wireKinds('OPAQUE_FD', 'DMA_BUF')]) {
+      const refusal = await refusalOf(allocate(wire, { sizeBytes: PAGE, kinds, publishable: true }));
+      t.match(refusal, { code: 'NOT_PUBLISHABLE', reason: /OPAQUE_FD alone/ }, kinds.join());
+    }
+  });
+});

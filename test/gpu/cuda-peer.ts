@@ -34,6 +34,8 @@ interface Commands {
     { fd?: number; size: number; dedicated?: boolean; mapped?: boolean },
     { importMs: number; mapMs: number },
   ];
+  map: [{ fd?: number; size: number; access?: 'ro' | 'rw' }, { mapMs: number }];
+  protect: [{ fd?: number; access: 'ro' | 'rw' }, object];
   image: [
     { fd?: number; width: number; height: number },
     { width: number; height: number; channels: number },
@@ -50,8 +52,10 @@ export class CudaPeer {
   readonly #input: Writable;
   readonly #lines: AsyncIterator<string>;
   readonly #exit: Promise<number | null>;
+  readonly #child: ChildProcess;
 
   private constructor(child: ChildProcess, input: Writable, output: Readable) {
+    this.#child = child;
     this.#input = input;
     this.#lines = createInterface({ input: output })[Symbol.asyncIterator]();
     this.#exit = new Promise((resolve) => child.once('close', resolve));
@@ -73,10 +77,7 @@ export class CudaPeer {
     const { stdin, stdout } = child;
     if (!stdin || !stdout) throw new Error('the peer has no pipes');
     const peer = new CudaPeer(child, stdin, stdout);
-    t.teardown(async () => {
-      child.kill('SIGKILL');
-      await peer.#exit;
-    });
+    t.teardown(() => peer.kill());
     await peer.ask('open', { uuid: Buffer.from(deviceUuid).toString('hex') });
     return peer;
   }
@@ -93,6 +94,12 @@ export class CudaPeer {
     const { ok, error } = JSON.parse(value);
     if (error) throw new Error(`the CUDA process: ${error}`);
     return ok;
+  }
+
+  /** Ends it by SIGKILL, as after an error of CUDA that its context does not survive. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exit;
   }
 
   /** Makes it release everything and end. @throws Error if it ends with an error. */

@@ -23,6 +23,7 @@ except ImportError:  # cuda-python before 12.3
 
 DEDICATED = 0x1  # CUDA_EXTERNAL_MEMORY_DEDICATED
 DEFAULT_STREAM = 0
+POSIX_FD = cu.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
 READ_BYTES = 16 << 20
 NOISE_BYTES = 64 << 20
 
@@ -48,7 +49,7 @@ def uuid_of(device):
 
 
 class Imported:
-    """Memory behind an opaque fd. CUDA owns the fd after the import."""
+    """Memory behind an opaque fd, as external memory. CUDA owns the fd after the import."""
 
     def __init__(self, fd, size, dedicated):
         self.size = size
@@ -90,6 +91,33 @@ class Imported:
         call("cuDestroyExternalMemory", self.memory)
 
 
+class Mapped:
+    """Memory behind an opaque fd, mapped by CUDA's virtual memory management. The fd stays open."""
+
+    def __init__(self, fd, size, device):
+        self.size = size
+        self.device = device
+        self.memory = call("cuMemImportFromShareableHandle", fd, POSIX_FD)
+        self.pointer = int(call("cuMemAddressReserve", size, 0, 0, 0))
+        call("cuMemMap", self.pointer, size, 0, self.memory, 0)
+
+    def protect(self, access):
+        """Permits the device to read ('ro'), or to read and write ('rw')."""
+        allowed = cu.CUmemAccessDesc()
+        allowed.location.type = cu.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+        allowed.location.id = int(self.device)
+        flags = cu.CUmemAccess_flags
+        allowed.flags = (
+            flags.CU_MEM_ACCESS_FLAGS_PROT_READ if access == "ro" else flags.CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+        )
+        call("cuMemSetAccess", self.pointer, self.size, [allowed], 1)
+
+    def close(self):
+        call("cuMemUnmap", self.pointer, self.size)
+        call("cuMemAddressFree", self.pointer, self.size)
+        call("cuMemRelease", self.memory)
+
+
 class Peer:
     def __init__(self):
         self.device = None
@@ -114,6 +142,18 @@ class Peer:
         if mapped:
             imported.map()
         return {"importMs": between - begun, "mapMs": now_ms() - between}
+
+    def map(self, fd, size, access="rw"):
+        """Imports fd by CUDA's virtual memory management, and maps it for this access."""
+        begun = now_ms()
+        mapped = self.imports[fd] = Mapped(fd, size, self.device)
+        mapped.protect(access)
+        return {"mapMs": now_ms() - begun}
+
+    def protect(self, fd, access):
+        """Changes the access of what map() mapped."""
+        self.imports[fd].protect(access)
+        return {}
 
     def image(self, fd, width, height):
         return self.imports[fd].describe_image(width, height)
@@ -202,7 +242,7 @@ class Peer:
             call("cuDevicePrimaryCtxRelease", self.device)
 
 
-COMMANDS = ["open", "adopt", "image", "paint", "check", "digest", "work", "bandwidth", "close"]
+COMMANDS = ["open", "adopt", "map", "protect", "image", "paint", "check", "digest", "work", "bandwidth", "close"]
 
 
 def main():

@@ -34,7 +34,8 @@ decimal or 0x), type= (1D, 2D or 3D) and tiling= (OPTIMAL, LINEAR or DRM_FORMAT_
 driver chooses one of drmFormatModifiers=M+M..., or any without it. 'doctor' lists the memory types.
 
 --sharing one-writer: one session at a time may write, while others read. --sharing exclusive: one session may
-write, or any number may read. An allocation with --publishable can later be made immutable with 'publish'.
+write, or any number may read. An allocation with --publishable can later be made immutable with 'publish':
+MAPPABLE memory, OPAQUE_FD memory, or both; for holders of an OPAQUE_FD that is advisory.
 
 --dedicated: memory that is dedicated to a buffer or an image can have nothing else bound to it by Vulkan.
 auto dedicates OPAQUE_FD memory where 'doctor' shows that its pages are larger then; never keeps it free for

@@ -8,10 +8,15 @@ import { humanBytes } from './format.js';
 
 const DESCRIPTION = `Make an allocation immutable for all later grants.
 
-It must have been allocated with --publishable. Afterwards it can only be claimed for reading and as MAPPABLE,
-which the kernel enforces. A process that mapped it for writing before can still write. This cannot be undone.
+It must have been allocated with --publishable. Afterwards it can only be claimed for reading. As MAPPABLE the
+kernel enforces that; a process that mapped it for writing before can still write. As OPAQUE_FD nothing
+enforces it (the grant says ADVISORY): holders, earlier and later, are trusted not to write, and map it by
+CUDA with CU_MEM_ACCESS_FLAGS_PROT_READ. This cannot be undone.
 
 Specify the allocation by its name ('model', or '1000/model' for one of user 1000) or its whole id.`;
+
+/** Of memory that is granted as OPAQUE_FD. */
+const ADVISORY = ' Holders of an OPAQUE_FD are trusted not to write (ADVISORY).';
 
 export function publishCommand(): Command {
   return newCommand('publish', DESCRIPTION, ['publish model', 'publish --json 1000/model'])
@@ -22,7 +27,9 @@ export function publishCommand(): Command {
         const allocation = await control.publish(UUID.test(ref) ? { id: ref } : { name: ref });
         print(
           { allocation: allocationObject(allocation) },
-          () => `Published ${ref}: ${humanBytes(allocation.sizeBytes)}. Write access is no longer granted.`,
+          () =>
+            `Published ${ref}: ${humanBytes(allocation.sizeBytes)}. Write access is no longer granted.` +
+            (allocation.kinds.includes('KIND_OPAQUE_FD') ? ADVISORY : ''),
         );
       }),
     );

@@ -80,7 +80,10 @@ export interface AllocateOptions extends ResourceOptions {
    * For NAMED memory: which sessions may hold grants at the same time (docs/sharing.md). Default 'SHARED'.
    */
   readonly sharing?: SharingName;
-  /** Whether it may be published later; for MAPPABLE memory over a memfd only. Default false. */
+  /**
+   * Whether it may be published later; for MAPPABLE memory over a memfd, also together with OPAQUE_FD, and for
+   * OPAQUE_FD alone. Default false.
+   */
   readonly publishable?: boolean;
   /**
    * Whether memory that the driver allocates is dedicated to one resource, which alone can be bound to it then.

@@ -47,6 +47,8 @@ export interface Origin {
   readonly id: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** Present if it was published without seals. */
+  readonly published?: true;
 }
 
 /** The number of allocations that this process has made or restored. */
@@ -96,7 +98,8 @@ export class Allocation {
     this.memory = memory;
     this.charge = charge;
     this.lock = new AccessLock(terms.sharing);
-    this.publication = terms.publishable ? new Publication(this, () => published(this)) : undefined;
+    const recorded = memory.plan.memfd ? undefined : origin.published === true;
+    this.publication = terms.publishable ? new Publication(this, () => published(this), recorded) : undefined;
     this.onHugePages = onHugePages(memory.plan);
     this.#fixed = fixedPart(terms, memory);
   }

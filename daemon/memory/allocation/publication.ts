@@ -1,12 +1,16 @@
 /**
  * Publication: whether one allocation is immutable for all later grants, and how the daemon enforces that.
  *
- * Only memory over a memfd that was allocated as publishable can be published. The seal F_SEAL_FUTURE_WRITE
- * makes the kernel refuse to every process, root included, to write to the memfd, map it for writing or punch
- * holes into it, through any fd. Existing writable mappings and other handles that were granted before stay
- * as they are. The daemon itself makes no grant any more that could be written through (only read-only
- * MAPPABLE ones), and no transfer into the memory. It refuses to publish while a process that was granted write
- * access has pinned pages (writers.ts), because a device may write through these.
+ * Only memory that was allocated as publishable can be published. Of memory over a memfd the seal
+ * F_SEAL_FUTURE_WRITE makes the kernel refuse to every process, root included, to write to the memfd, map it for
+ * writing or punch holes into it, through any fd. Existing writable mappings and other handles that were granted
+ * before stay as they are. The daemon itself makes no grant for writing any more, and no transfer into the memory.
+ * It refuses to publish while a process that was granted write access has pinned pages (writers.ts), because a
+ * device may write through these.
+ *
+ * Memory of OPAQUE_FD alone has no seals: there the ledger records that it is published. No kernel and no driver
+ * tells which processes import an OPAQUE_FD, and whether they can write. So the daemon can neither prove that earlier
+ * importers are gone nor enforce that later ones only read: a read-only OPAQUE_FD is ADVISORY.
  *
  * Before it is published, a holder of a writable grant can set seals too. So the seals are read each time
  * they matter: once the kernel refuses writers, the allocation counts as published, whichever process set the
@@ -32,6 +36,8 @@ export interface Publishable {
   /** The memfd, borrowed; undefined if there is none, or if it is closed. */
   readonly memory: { readonly sealable: OwnedFd | undefined };
   readonly lock: { readonly mode: SharingName; refuseWriters(fault: VkmemError): void };
+  /** @throws VkmemError NOT_FOUND once it is freed. */
+  requireLive(): void;
 }
 
 export class Publication {
@@ -39,25 +45,39 @@ export class Publication {
   readonly writers = new Writers();
   readonly #allocation: Publishable;
   readonly #onPublished: () => void;
-  #published = false;
+  /** Whether it has no memfd, and so no seals. */
+  readonly #recorded: boolean;
+  #published: boolean;
   #sealing = 0;
   #writes = 0;
   #quiet: (() => void)[] = [];
 
-  /** @param onPublished called once, when it is published or is first found to be. */
-  constructor(allocation: Publishable, onPublished: () => void) {
+  /**
+   * @param onPublished called once, when it is published or is first found to be.
+   * @param recorded For memory without a memfd: whether the ledger says that it is published.
+   */
+  constructor(allocation: Publishable, onPublished: () => void, recorded?: boolean) {
     this.#allocation = allocation;
     this.#onPublished = onPublished;
+    this.#recorded = recorded !== undefined;
+    this.#published = recorded === true;
+  }
+
+  /** Whether it is published without seals: only the ledger has that. */
+  get recorded(): boolean {
+    return this.#recorded && this.#published;
   }
 
   /** Whether the kernel refuses writers. Reads the seals with a system call until they are set. */
   get published(): boolean {
-    if (!this.#published && (this.#seals() & NO_WRITERS) !== 0) {
-      this.#published = true;
-      this.#allocation.lock.refuseWriters(this.#refusal());
-      this.#onPublished();
-    }
+    if (!this.#published && (this.#seals() & NO_WRITERS) !== 0) this.#refuseWriters();
     return this.#published;
+  }
+
+  #refuseWriters(): void {
+    this.#published = true;
+    this.#allocation.lock.refuseWriters(this.#refusal());
+    this.#onPublished();
   }
 
   /** Whether a worker thread that sets seals is using the memfd. */
@@ -76,7 +96,7 @@ export class Publication {
    *   other writer.
    */
   requireGrantable(kind: KindName, access: AccessName): void {
-    if (access === 'ro' && kind === 'MAPPABLE') return;
+    if (access === 'ro' && (kind === 'MAPPABLE' || kind === 'OPAQUE_FD')) return;
     if (this.published) throw this.#refusal();
     if (access === 'ro' || !this.sealing || this.#allocation.lock.mode === 'SHARED') return;
     throw new VkmemError('BUSY', `Allocation ${this.#allocation.id} is being published.`);
@@ -95,11 +115,22 @@ export class Publication {
   }
 
   /**
-   * Sets the seals, and waits for the device's writes that began before.
+   * Sets the seals, or records it, and waits for the device's writes that began before.
+   * @param record Called for memory without seals, before the change in memory. If it throws, nothing changes.
    * @throws VkmemError PAGES_PINNED; NOT_PUBLISHABLE if the memfd was sealed against further seals; NOT_FOUND
-   *   if the allocation was freed meanwhile.
+   *   if the allocation was freed meanwhile; what `record` throws.
    */
-  async publish(): Promise<void> {
+  async publish(record: () => void): Promise<void> {
+    if (!this.#recorded) await this.#seal();
+    else if (!this.#published) {
+      this.#allocation.requireLive();
+      record();
+      this.#refuseWriters();
+    }
+    if (this.#writes > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
+  }
+
+  async #seal(): Promise<void> {
     if (!this.published && this.#allocation.memory.sealable) {
       this.#sealing += 1;
       try {
@@ -115,7 +146,6 @@ export class Publication {
     }
     if (!this.published)
       throw new VkmemError('NOT_FOUND', 'The allocation was freed while it was being published.');
-    if (this.#writes > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
   }
 
   async #requireUnpinned(): Promise<void> {
@@ -129,7 +159,8 @@ export class Publication {
   }
 
   #refusal(): VkmemError {
-    const reason = `Allocation ${this.#allocation.id} can only be granted read-only, as MAPPABLE.`;
+    const kinds = this.#recorded ? 'OPAQUE_FD' : 'MAPPABLE or OPAQUE_FD';
+    const reason = `Allocation ${this.#allocation.id} can only be granted read-only, as ${kinds}.`;
     return new VkmemError('PUBLISHED', reason);
   }
 }

@@ -55,8 +55,9 @@ export interface AllocateRequest {
    */
   'sharing'?: (_vkmem_v1_Sharing);
   /**
-   * Whether Publish is allowed later; for MAPPABLE memory over a memfd only. Until it is published, every
-   * process that can write to the memfd can also seal it against further writers.
+   * Whether Publish is allowed later; for MAPPABLE memory over a memfd, with KIND_OPAQUE_FD or without, and for
+   * KIND_OPAQUE_FD alone. Until it is published, every process that can write to the memfd can also seal it against
+   * further writers.
    */
   'publishable'?: (boolean);
   /**
@@ -119,8 +120,9 @@ export interface AllocateRequest__Output {
    */
   'sharing': (_vkmem_v1_Sharing__Output);
   /**
-   * Whether Publish is allowed later; for MAPPABLE memory over a memfd only. Until it is published, every
-   * process that can write to the memfd can also seal it against further writers.
+   * Whether Publish is allowed later; for MAPPABLE memory over a memfd, with KIND_OPAQUE_FD or without, and for
+   * KIND_OPAQUE_FD alone. Until it is published, every process that can write to the memfd can also seal it against
+   * further writers.
    */
   'publishable': (boolean);
   /**

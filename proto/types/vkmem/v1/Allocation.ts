@@ -70,7 +70,8 @@ export interface Allocation {
    */
   'publishable'?: (boolean);
   /**
-   * Whether it was published.
+   * Whether it was published: no grant for writing is made any more. With KIND_OPAQUE_FD, bytes can still change through
+   * the OPAQUE_FDs that were granted, before and after.
    */
   'published'?: (boolean);
   /**
@@ -158,7 +159,8 @@ export interface Allocation__Output {
    */
   'publishable': (boolean);
   /**
-   * Whether it was published.
+   * Whether it was published: no grant for writing is made any more. With KIND_OPAQUE_FD, bytes can still change through
+   * the OPAQUE_FDs that were granted, before and after.
    */
   'published': (boolean);
   /**

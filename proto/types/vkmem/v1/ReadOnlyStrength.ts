@@ -14,7 +14,8 @@ export const ReadOnlyStrength = {
    */
   READ_ONLY_STRENGTH_ENFORCED: 'READ_ONLY_STRENGTH_ENFORCED',
   /**
-   * The holder is trusted not to write: its handle, or its user id, would allow it.
+   * The holder is trusted not to write: its handle, or its user id, would allow it. KIND_OPAQUE_FD is always so: map
+   * it by CUDA with CU_MEM_ACCESS_FLAGS_PROT_READ, as docs/kinds.md shows, so that a mistaken write fails.
    */
   READ_ONLY_STRENGTH_ADVISORY: 'READ_ONLY_STRENGTH_ADVISORY',
 } as const;
@@ -35,7 +36,8 @@ export type ReadOnlyStrength =
   | 'READ_ONLY_STRENGTH_ENFORCED'
   | 1
   /**
-   * The holder is trusted not to write: its handle, or its user id, would allow it.
+   * The holder is trusted not to write: its handle, or its user id, would allow it. KIND_OPAQUE_FD is always so: map
+   * it by CUDA with CU_MEM_ACCESS_FLAGS_PROT_READ, as docs/kinds.md shows, so that a mistaken write fails.
    */
   | 'READ_ONLY_STRENGTH_ADVISORY'
   | 2
