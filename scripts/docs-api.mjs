@@ -17,6 +17,7 @@ const PACKAGES = {
     ...[
       'Access',
       'AllocationEvent',
+      'AllocationSource',
       'AllocationState',
       'BudgetSource',
       'CacheType',

@@ -30,6 +30,7 @@ export {
   type AccessName,
   type Allocation,
   type AllocationEvent,
+  type AllocationSource,
   type AllocationState,
   type BudgetSource,
   CATALOGUE,

@@ -23,6 +23,9 @@ const SOURCES: Partial<Record<KindName, ForeignSource>> = {
   MAPPABLE: 'MEMFD',
 };
 
+/** What `allocation_source` is of memory that CUDA did not make. */
+const IMPORTED: readonly unknown[] = ['ALLOCATION_SOURCE_UNSPECIFIED', 'ALLOCATION_SOURCE_IMPORTED'];
+
 /** @throws VkmemError NOT_PERMITTED, INVALID_HANDLE, PROTOCOL_ERROR, and as Allocate. */
 export function importMemory({ authority, device, creation }: Collaborators): Handler<'Import'> {
   return async (caller, request, came) => {
@@ -33,7 +36,7 @@ export function importMemory({ authority, device, creation }: Collaborators): Ha
       }
       authority.requireImport(caller.identity);
       const terms = parseImport(request);
-      if (terms.source === 'OPAQUE_FD') {
+      if (terms.source === 'OPAQUE_FD' || terms.source === 'CUDA_VMM') {
         authority.requireOperatorOnCpu(device.info.type, caller.identity, 'OPAQUE_FD');
       }
       const { allocation, grants, fds } = await creation.create(caller, terms, async () => {
@@ -50,15 +53,13 @@ export function importMemory({ authority, device, creation }: Collaborators): Ha
 /** @throws VkmemError INVALID_SIZE, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, INVALID_NAME, INVALID_ARGUMENT. */
 function parseImport(request: Decoded<'ImportRequest'>): WantedTerms & ImportTerms {
   if (request.sizeBytes < 0n) throw new VkmemError('INVALID_SIZE', `size_bytes is ${request.sizeBytes}.`);
-  const kind = KINDS_BY_WIRE.get(request.source);
-  const source = kind && SOURCES[kind];
-  if (!source) {
-    const known = Object.keys(SOURCES).map((name) => `KIND_${name}`);
-    const reason = `source is ${String(request.source)}; it must be one of ${known.join(', ')}.`;
-    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'source' });
-  }
+  const source = parseSource(request);
   const resource = parseResource(request.buffer, request.image);
   requireImportable(resource);
+  if (source === 'CUDA_VMM' && resource) {
+    const reason = 'Memory that CUDA made is not dedicated to a buffer or an image.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: resource.what });
+  }
   return {
     ...parseTerms(request, request.kinds.length > 0 ? parseKinds(request.kinds) : []),
     source,
@@ -68,4 +69,20 @@ function parseImport(request: Decoded<'ImportRequest'>): WantedTerms & ImportTer
     deviceUuid: request.deviceUuid,
     driverUuid: request.driverUuid,
   };
+}
+
+/** @throws VkmemError INVALID_ARGUMENT. */
+function parseSource({ source, allocationSource }: Decoded<'ImportRequest'>): ForeignSource {
+  const kind = KINDS_BY_WIRE.get(source);
+  const own = kind && SOURCES[kind];
+  if (!own) {
+    const known = Object.keys(SOURCES).map((name) => `KIND_${name}`);
+    const reason = `source is ${String(source)}; it must be one of ${known.join(', ')}.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'source' });
+  }
+  if (allocationSource === 'ALLOCATION_SOURCE_CUDA_VMM' && own === 'OPAQUE_FD') return 'CUDA_VMM';
+  if (IMPORTED.includes(allocationSource)) return own;
+  const which = 'ALLOCATION_SOURCE_IMPORTED, or with KIND_OPAQUE_FD ALLOCATION_SOURCE_CUDA_VMM';
+  const reason = `allocation_source is ${String(allocationSource)}; it must be ${which}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'allocation_source' });
 }

@@ -79,6 +79,7 @@ const ALLOCATION = {
     memfd: flag,
     publishable: flag,
     handleTypes: count,
+    source: absentOr(oneOf('CUDA_VMM')),
     pages: absentOr(
       object({
         size: oneOf('SMALL', 'LARGE', 'UNSPECIFIED'),

@@ -5,6 +5,9 @@
  * Until then every use is refused with DEVICE_LOST. Memory of an earlier daemon that the device did not
  * import is degraded: every use is refused with DEGRADED until revive() succeeds. The mapping of a memfd
  * stays in the meantime, because a memfd that was sealed against writers cannot be mapped for writing again.
+ *
+ * Memory whose import takes the driver long, and that most users never transfer, is awaited: it has no VkDeviceMemory
+ * until importOnce() is called for its first transfer.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
@@ -20,11 +23,44 @@ export class Attachment {
   #detached: NativeMemory | undefined;
   #releasing: Promise<void> = Promise.resolve();
   #reviving: Promise<void> = Promise.resolve();
+  #awaited: boolean;
+  #importing: Promise<void> | undefined;
 
-  /** @param memory A VkmemError is the reason why the device did not import it. */
-  constructor(memory: NativeMemory | VkmemError) {
+  /** @param memory A VkmemError is the reason why the device did not import it. Undefined if it is awaited. */
+  constructor(memory: NativeMemory | VkmemError | undefined) {
     if (memory instanceof VkmemError) this.degraded = memory;
     else this.#memory = memory;
+    this.#awaited = memory === undefined;
+  }
+
+  /** Whether it was not imported yet, because no transfer has used it. */
+  get awaited(): boolean {
+    return this.#awaited;
+  }
+
+  /**
+   * Imports awaited memory. Concurrent calls wait for one import; after a failure the next call tries again.
+   * @throws as `work` does.
+   */
+  importOnce(work: () => Promise<NativeMemory>): Promise<void> {
+    this.#importing ??= this.#import(work).finally(() => {
+      this.#importing = undefined;
+    });
+    return this.#importing;
+  }
+
+  async #import(work: () => Promise<NativeMemory>): Promise<void> {
+    const importing = work();
+    // free() and detach() wait for this, and then free or detach what was imported.
+    this.#reviving = importing.then(
+      (memory) => {
+        this.#memory = memory;
+        this.#awaited = false;
+      },
+      () => {},
+    );
+    await importing;
+    await this.#reviving;
   }
 
   /** @throws VkmemError DEVICE_LOST or DEGRADED while the VkDeviceMemory is missing. */
@@ -60,6 +96,7 @@ export class Attachment {
   async detach(mapped: boolean): Promise<void> {
     // A revive() on the lost device ends first, so that its memory is detached too.
     await this.#reviving;
+    this.#awaited = false;
     const memory = this.#memory;
     this.#memory = undefined;
     if (memory) {
@@ -75,7 +112,7 @@ export class Attachment {
    * @throws as `reimport` does.
    */
   async revive(reimport: (before: NativeMemory | undefined) => Promise<NativeMemory>): Promise<void> {
-    if (this.#memory !== undefined) return;
+    if (this.#memory !== undefined || this.#awaited) return;
     const importing = reimport(this.#detached);
     // free() and detach() wait for this, and then free or detach what was imported.
     this.#reviving = importing.then(

@@ -15,8 +15,11 @@ import type { NativeDevice, NativeMemory } from './native.js';
 
 /** Device memory, and the fds that keep its bytes. */
 export interface CreatedMemory extends MemoryHandles {
-  /** A VkmemError is the reason why the device did not import persistent memory. */
-  readonly memory: NativeMemory | VkmemError;
+  /**
+   * A VkmemError is the reason why the device did not import persistent memory. Undefined for memory that is imported
+   * when a transfer uses it.
+   */
+  readonly memory: NativeMemory | VkmemError | undefined;
 }
 
 /** What is known about memory of an earlier daemon. */
@@ -62,7 +65,7 @@ export async function importMemory(
 ): Promise<CreatedMemory> {
   if (source === 'MEMFD') return { memory: await importMemfd(device, fd, plan), memfd: fd, imported: true };
   return {
-    memory: await importFd(device, HANDLE_TYPES[source], plan, fd),
+    memory: importsLater(plan) ? undefined : await importFd(device, HANDLE_TYPES[source], plan, fd),
     adopted: new Map([[HANDLE_TYPES[source], fd]]),
     imported: true,
   };
@@ -88,6 +91,7 @@ export async function adoptMemory(
     );
   }
   if (refused) return { memory: refused, ...handles, refused: true, madeBy };
+  if (importsLater(plan)) return { memory: undefined, ...handles };
   try {
     return { memory: await reimport(device, plan, persisted), ...handles };
   } catch (failure) {
@@ -116,6 +120,30 @@ export async function reimport(
   const fd = persisted.get(type);
   if (!fd) throw new VkmemError('KIND_UNSUPPORTED', 'No persisted handle can be imported by a device.');
   return importFd(device, type, plan, fd);
+}
+
+/** Whether the device imports such memory only when a transfer uses it. */
+const importsLater = ({ source }: MemoryPlan): boolean => source === 'CUDA_VMM';
+
+/**
+ * Imports memory that a transfer uses for the first time.
+ * @throws VkmemError INVALID_HANDLE if the driver does not take the fd for such memory; as reimport().
+ */
+export async function importLate(
+  device: NativeDevice,
+  plan: MemoryPlan,
+  persisted: PersistentHandles,
+): Promise<NativeMemory> {
+  try {
+    return await reimport(device, plan, persisted);
+  } catch (failure) {
+    if (!(failure instanceof VkmemError) || failure.code !== 'KIND_UNSUPPORTED') throw failure;
+    const { size, memoryTypeIndex } = plan;
+    const what = `memory of ${size} bytes that CUDA made, as memory type ${memoryTypeIndex}`;
+    const next = 'Free the allocation, and import the fd with the size of its cuMemCreate.';
+    const reason = `The driver did not import the fd as ${what}: ${failure.reason}`;
+    throw new VkmemError('INVALID_HANDLE', reason, failure.metadata, failure, next);
+  }
 }
 
 function importFd(

@@ -24,7 +24,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { Attachment } from './attachment.js';
-import { reimport } from './create.js';
+import { importLate, reimport } from './create.js';
 import { dmaBufHandle, dmaBufHeldElsewhere, mappedDmaBufHandle } from './dma-buf.js';
 import { saysLost } from './errors.js';
 import { type ExportedHandle, exportFd, TYPE_OF_KIND } from './exported-handle.js';
@@ -51,8 +51,10 @@ export const kNative = Symbol('vkmemd.native');
 
 /** The device that created a memory, which is notified of these events. */
 export interface MemoryOwner {
-  /** The VkDeviceMemory was freed. Called once. */
-  freed(): void;
+  /** The VkDeviceMemory of memory that had none yet was imported. */
+  imported(): void;
+  /** The memory was freed. Called once. @param existed Whether it had a VkDeviceMemory. */
+  freed(existed: boolean): void;
   /** The driver reported that the device is lost. */
   lost(): void;
 }
@@ -64,6 +66,8 @@ export class DeviceMemory {
   readonly #owner: MemoryOwner;
   readonly #attachment: Attachment;
   #freeing: Promise<void> | undefined;
+  /** Whether it has, or had, a VkDeviceMemory: memory of CUDA has none until a transfer uses it. */
+  #existed: boolean;
   /** Whether a dma-buf of it was exported. */
   #dmaBufExported = false;
   /** After freeDevice(): the dma-buf whose references the kernel counts; undefined if that is not known. */
@@ -71,11 +75,11 @@ export class DeviceMemory {
 
   /**
    * @param memory Taken. A VkmemError is the reason why the device did not import memory of an earlier
-   *   daemon.
+   *   daemon. Undefined if it is imported when a transfer uses it: attach().
    * @param handles Taken.
    */
   constructor(
-    memory: NativeMemory | VkmemError,
+    memory: NativeMemory | VkmemError | undefined,
     handles: MemoryHandles,
     plan: MemoryPlan,
     owner: MemoryOwner,
@@ -83,6 +87,7 @@ export class DeviceMemory {
     this.plan = plan;
     this.imported = handles.imported === true;
     this.#attachment = new Attachment(memory);
+    this.#existed = memory !== undefined;
     this.#handles = handles;
     this.#owner = owner;
   }
@@ -90,6 +95,11 @@ export class DeviceMemory {
   /** Bytes. Importers of an OPAQUE_FD must repeat the exact size. */
   get size(): bigint {
     return this.plan.size;
+  }
+
+  /** Where it comes from. */
+  get source(): 'DAEMON' | 'IMPORTED' | 'CUDA_VMM' {
+    return this.plan.source ?? (this.imported ? 'IMPORTED' : 'DAEMON');
   }
 
   /** Whether it was allocated with VkMemoryDedicatedAllocateInfo, which importers must repeat. */
@@ -153,8 +163,9 @@ export class DeviceMemory {
     // The export of a memfd does not need the device, which may be lost.
     if (kind === 'MAPPABLE' && memfd) return exportMappable(memfd, access, this.size);
     const fd = adopted?.get(TYPE_OF_KIND[kind]);
-    // Nor does the export of degraded memory.
-    if (fd && this.degraded) return this.#handleOf(kind, fd.dup(`grant:${kind}`));
+    // Nor does the export of degraded memory, or of memory that no transfer has used.
+    if (fd && (this.degraded || this.#attachment.awaited))
+      return this.#handleOf(kind, fd.dup(`grant:${kind}`));
     const memory = this[kNative];
     if (fd) return this.#handleOf(kind, fd.dup(`grant:${kind}`));
     let handle: ExportedHandle;
@@ -206,7 +217,7 @@ export class DeviceMemory {
     // Each of these fds would keep the bytes allocated.
     for (const fd of this.#handles.adopted?.values() ?? []) if (fd !== this.#counted) fd.close();
     if (this.imported) this.#handles.memfd?.close();
-    this.#owner.freed();
+    this.#owner.freed(this.#existed);
   }
 
   /**
@@ -270,6 +281,23 @@ export class DeviceMemory {
     }
     undo.move();
     return exported;
+  }
+
+  /**
+   * Imports the VkDeviceMemory for the first transfer. Concurrent calls wait for one import.
+   * @returns undefined, synchronously, if nothing is to be imported.
+   * @throws VkmemError INVALID_HANDLE if the fd is not of such memory, NOT_FOUND after freeDevice(), or as the driver
+   *   fails. The memory is unchanged then, and a later call tries again.
+   */
+  attach(device: NativeDevice): Promise<void> | undefined {
+    if (!this.#attachment.awaited) return undefined;
+    this.#requireNotFreed();
+    return this.#attachment.importOnce(async () => {
+      const memory = await importLate(device, this.plan, allHandles(this.#handles));
+      this.#existed = true;
+      this.#owner.imported();
+      return memory;
+    });
   }
 
   /** Imports the VkDeviceMemory again, on another device. @throws VkmemError if the driver fails. */

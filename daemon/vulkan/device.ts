@@ -78,6 +78,7 @@ export class Device {
   readonly info: DeviceInfo;
   readonly #current: LiveDevice;
   #live = 0;
+  #memories = 0;
 
   private constructor(current: LiveDevice) {
     this.info = current.info;
@@ -130,9 +131,14 @@ export class Device {
     return this.#current.capabilities.milliseconds;
   }
 
-  /** The number of memories that were created here and are not freed. */
+  /** The number of VkDeviceMemory objects that were created here and are not freed. */
   get liveMemories(): number {
     return this.#live;
+  }
+
+  /** The same with the memories that a transfer may still import, which count against the device's limit too. */
+  get memories(): number {
+    return this.#memories;
   }
 
   /** Calls `listener` each time the driver reports that the device is lost. Replaces an earlier listener. */
@@ -164,7 +170,7 @@ export class Device {
   }
 
   /**
-   * Imports memory from a client's handle.
+   * Imports memory from a client's handle. That of CUDA_VMM is imported when a transfer uses it first.
    * @param fd Taken, also on failure.
    * @throws VkmemError as allocate().
    */
@@ -196,20 +202,20 @@ export class Device {
   /**
    * Writes a 32-bit pattern over `size` bytes from `offset`, both multiples of 4.
    * @throws VkmemError INVALID_RANGE; KIND_UNSUPPORTED if the driver cannot fill it; NOT_FOUND if it was
-   *   freed in the meantime; DEVICE_LOST.
+   *   freed in the meantime; DEVICE_LOST; INVALID_HANDLE as DeviceMemory.attach().
    */
   fill(memory: DeviceMemory, offset: bigint, size: bigint, pattern: number): Promise<void> {
-    return this.#current.use(({ device }) => native(device.fill(memory[kNative], offset, size, pattern)));
+    return this.#with([memory], (device) => native(device.fill(memory[kNative], offset, size, pattern)));
   }
 
   /**
    * Makes writes through mappings and writes of importers visible to each other. Some importers (CUDA, for
    * memory that it treats as device memory) have caches that a CPU's writes do not reach; work on the device
    * invalidates these caches.
-   * @throws VkmemError NOT_FOUND if it was freed in the meantime, DEVICE_LOST.
+   * @throws VkmemError NOT_FOUND if it was freed in the meantime, DEVICE_LOST; INVALID_HANDLE.
    */
   sync(memory: DeviceMemory): Promise<void> {
-    return this.#current.use(({ device }) => native(device.sync(memory[kNative])));
+    return this.#with([memory], (device) => native(device.sync(memory[kNative])));
   }
 
   /** Copies `size` bytes; ranges of the same memory must not overlap. @throws VkmemError as fill(). */
@@ -220,9 +226,20 @@ export class Device {
     targetOffset: bigint,
     size: bigint,
   ): Promise<void> {
-    return this.#current.use(({ device }) =>
+    return this.#with([source, target], (device) =>
       native(device.copy(source[kNative], sourceOffset, target[kNative], targetOffset, size)),
     );
+  }
+
+  /** Runs a transfer, before which memories that no transfer has used yet are imported. */
+  #with(memories: readonly DeviceMemory[], work: (device: NativeDevice) => Promise<void>): Promise<void> {
+    return this.#current.use(async ({ device }) => {
+      for (const memory of memories) {
+        const importing = memory.attach(device);
+        if (importing) await importing;
+      }
+      await work(device);
+    });
   }
 
   /**
@@ -273,12 +290,17 @@ export class Device {
     return this.#current.use(async (opened) => {
       const { memory, ...handles } = await work(opened.device);
       const owner: MemoryOwner = {
-        freed: () => {
-          this.#live -= 1;
+        imported: () => {
+          this.#live += 1;
+        },
+        freed: (existed) => {
+          this.#memories -= 1;
+          if (existed) this.#live -= 1;
         },
         lost: () => this.#current.lose(),
       };
-      this.#live += 1;
+      this.#memories += 1;
+      if (memory !== undefined) this.#live += 1;
       const created = new DeviceMemory(memory, handles, plan, owner);
       if (this.#current.isCurrent(opened)) return created;
       // Another call has found the device lost in the meantime.

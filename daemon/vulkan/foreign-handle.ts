@@ -10,7 +10,8 @@
  * - a dma-buf must be of the kernel's dma-buf file system, and open for writing;
  * - an opaque fd must be the same type of file as the fds that this device exports: the same device node, or
  *   a regular file on the same file system that is at least as large as the memory. Nothing more can be
- *   checked, so both UUIDs must match too.
+ *   checked, so both UUIDs must match too. The same holds for the fd of memory that CUDA made: a device node has no
+ *   size, so the driver is the first to see whether the claimed size is right, when it imports the fd.
  *
  * The file may be served by a process that never responds (FUSE), which would block the daemon. Therefore the
  * checks have this order, and the kernel alone answers each of them: the seals, which only memfds have;
@@ -29,8 +30,8 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 
-/** The type of an fd, as claimed by the client. */
-export type ForeignSource = 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
+/** The type of an fd, as claimed by the client. CUDA_VMM is an opaque fd of memory that cuMemCreate made. */
+export type ForeignSource = 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD' | 'CUDA_VMM';
 
 /** f_type of statfs(2), from linux/magic.h. */
 const TMPFS_MAGIC = 0x01021994;
@@ -105,7 +106,7 @@ export function checkForeign(
   wanted: bigint,
   exported: HandleFile | undefined,
 ): bigint {
-  if (source === 'OPAQUE_FD') return checkOpaque(fd, wanted, exported);
+  if (source === 'OPAQUE_FD' || source === 'CUDA_VMM') return checkOpaque(fd, wanted, exported);
   return source === 'DMA_BUF' ? checkDmaBuf(fd, wanted) : checkMemfd(fd, wanted);
 }
 

@@ -6,6 +6,10 @@
  * types. The driver cannot export imported memory again: it is granted as a duplicate of the client's fd, and
  * therefore only as the kind of this fd. A memfd may be granted as OPAQUE_FD if the driver supports both
  * together. Imported memory is never MAPPABLE.
+ *
+ * Memory that CUDA's virtual memory management made (cuMemCreate) is an opaque fd too, but no allocation of Vulkan: it
+ * has no memory type of its own and is never dedicated, and CUDA does not report the driver's UUID. NVIDIA's driver
+ * needs 740 ms to import 64 GiB of it, so the device imports it only when a transfer uses it (Attachment).
  */
 import { type KindName, type OwnedFd, uuidText, VkmemError } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
@@ -27,7 +31,7 @@ export interface ImportTerms extends TypeWishes {
   readonly kinds: readonly KindName[];
   /** The resource that the exporter's memory is dedicated to. */
   readonly resource?: Resource | undefined;
-  /** The exporter's UUIDs, required for an OPAQUE_FD; 16 bytes each. */
+  /** The exporter's UUIDs, required for an OPAQUE_FD, for CUDA_VMM only that of the device; 16 bytes each. */
   readonly deviceUuid: Uint8Array;
   readonly driverUuid: Uint8Array;
 }
@@ -37,6 +41,15 @@ export const HANDLE_TYPES: Readonly<Record<ForeignSource, number>> = {
   OPAQUE_FD: HandleType.OPAQUE_FD,
   DMA_BUF: HandleType.DMA_BUF,
   MEMFD: 0,
+  CUDA_VMM: HandleType.OPAQUE_FD,
+};
+
+/** The only kind that memory of each source can be granted as. */
+const GRANTED_AS: Readonly<Record<ForeignSource, KindName>> = {
+  OPAQUE_FD: 'OPAQUE_FD',
+  DMA_BUF: 'DMA_BUF',
+  MEMFD: 'OPAQUE_FD',
+  CUDA_VMM: 'OPAQUE_FD',
 };
 
 /**
@@ -54,7 +67,7 @@ export async function planImport(
 ): Promise<MemoryPlan> {
   const { source, kinds } = terms;
   requireGrantable(source, kinds, found);
-  if (source === 'OPAQUE_FD') requireSameDevice(info, terms);
+  if (source === 'OPAQUE_FD' || source === 'CUDA_VMM') requireSameDevice(info, terms);
   const size = checkForeign(source, fd, terms.size, found.opaqueFile);
   if (size <= 0n || (source === 'MEMFD' && size % found.unit !== 0n)) {
     const reason = `The size is ${size} bytes; it must be positive, for a memfd a multiple of ${found.unit}.`;
@@ -77,6 +90,7 @@ export async function planImport(
     dedicated: resource,
     resource,
     requirements: undefined,
+    ...(source === 'CUDA_VMM' && { source }),
   };
 }
 
@@ -84,13 +98,13 @@ function requireGrantable(source: ForeignSource, kinds: readonly KindName[], fou
   if (kinds.includes('MAPPABLE')) {
     throw new VkmemError('NOT_MAPPABLE', 'Imported memory is never exported to be mapped.');
   }
-  const own: KindName = source === 'MEMFD' ? 'OPAQUE_FD' : source;
+  const own = GRANTED_AS[source];
   const other = kinds.find((kind) => kind !== own);
   if (other !== undefined) {
     throw kindUnsupported(other, `memory imported as ${source} can only be granted as ${own}.`, 'export');
   }
   if (source !== 'MEMFD') {
-    requireKinds([source], found.kinds, found.together);
+    requireKinds([own], found.kinds, found.together);
     return;
   }
   if (!found.mappableBy.includes('memfd')) {
@@ -100,9 +114,10 @@ function requireGrantable(source: ForeignSource, kinds: readonly KindName[], fou
 }
 
 /** An opaque fd is valid for the same device and driver only (VkPhysicalDeviceIDProperties). */
-function requireSameDevice(info: DeviceInfo, { deviceUuid, driverUuid }: ImportTerms): void {
+function requireSameDevice(info: DeviceInfo, { source, deviceUuid, driverUuid }: ImportTerms): void {
   const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
-  if (same(deviceUuid, info.deviceUuid) && same(driverUuid, info.driverUuid)) return;
+  const anyDriver = source === 'CUDA_VMM' && driverUuid.length === 0;
+  if (same(deviceUuid, info.deviceUuid) && (anyDriver || same(driverUuid, info.driverUuid))) return;
   const { deviceUuid: device, driverUuid: driver } = info;
   throw new VkmemError(
     'INVALID_HANDLE',
@@ -127,10 +142,12 @@ async function typeOf(
       ? found.hostBits
       : source === 'DMA_BUF'
         ? await native(device.fdTypeBits(fd.fd, HandleType.DMA_BUF))
-        : 0xffffffff;
+        : source === 'CUDA_VMM' && memoryTypeIndex === undefined
+          ? (found.exportBits.get(HandleType.OPAQUE_FD) ?? 0)
+          : 0xffffffff;
   return chooseType({
     ...terms,
-    kinds: source === 'MEMFD' ? ['MAPPABLE'] : [source],
+    kinds: source === 'MEMFD' ? ['MAPPABLE'] : [GRANTED_AS[source]],
     types: info.memoryTypes,
     allowed,
     allowedBy: 'the driver cannot import the handle as this type',

@@ -65,4 +65,6 @@ export interface MemoryPlan {
    * and in records of earlier builds.
    */
   readonly planes?: readonly PlaneLayout[];
+  /** What made memory that a client imported, if it is not the driver's Vulkan or the kernel. */
+  readonly source?: 'CUDA_VMM';
 }

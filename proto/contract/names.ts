@@ -7,6 +7,7 @@
  */
 import type { Access__Output } from '../types/vkmem/v1/Access.js';
 import type { AllocationEvent__Output } from '../types/vkmem/v1/AllocationEvent.js';
+import type { AllocationSource__Output } from '../types/vkmem/v1/AllocationSource.js';
 import type { AllocationState__Output } from '../types/vkmem/v1/AllocationState.js';
 import type { BudgetSource__Output } from '../types/vkmem/v1/BudgetSource.js';
 import type { CacheType__Output } from '../types/vkmem/v1/CacheType.js';
@@ -84,6 +85,7 @@ export type AllocationRef = Decoded<'AllocationRef'>;
 export type {
   Access__Output as Access,
   AllocationEvent__Output as AllocationEvent,
+  AllocationSource__Output as AllocationSource,
   AllocationState__Output as AllocationState,
   BudgetSource__Output as BudgetSource,
   CacheType__Output as CacheType,

@@ -121,6 +121,7 @@ export interface ProtoGrpcType {
       Allocation: MessageTypeDefinition<_vkmem_v1_Allocation, _vkmem_v1_Allocation__Output>
       AllocationEvent: EnumTypeDefinition
       AllocationRef: MessageTypeDefinition<_vkmem_v1_AllocationRef, _vkmem_v1_AllocationRef__Output>
+      AllocationSource: EnumTypeDefinition
       AllocationState: EnumTypeDefinition
       Bucket: MessageTypeDefinition<_vkmem_v1_Bucket, _vkmem_v1_Bucket__Output>
       BudgetSource: EnumTypeDefinition

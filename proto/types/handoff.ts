@@ -89,6 +89,7 @@ export interface ProtoGrpcType {
       AllocateResponse: MessageTypeDefinition<_vkmem_v1_AllocateResponse, _vkmem_v1_AllocateResponse__Output>
       Allocation: MessageTypeDefinition<_vkmem_v1_Allocation, _vkmem_v1_Allocation__Output>
       AllocationRef: MessageTypeDefinition<_vkmem_v1_AllocationRef, _vkmem_v1_AllocationRef__Output>
+      AllocationSource: EnumTypeDefinition
       AllocationState: EnumTypeDefinition
       BufferDescription: MessageTypeDefinition<_vkmem_v1_BufferDescription, _vkmem_v1_BufferDescription__Output>
       CacheType: EnumTypeDefinition

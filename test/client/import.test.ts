@@ -97,6 +97,25 @@ t.test("an OPAQUE_FD is sent by its number, with the exporter's parameters", asy
   t.equal(openFds(), before);
 });
 
+t.test('memory that CUDA made is sent as an OPAQUE_FD of that source', async (t) => {
+  const { runtimeDir, received } = startImporter(t);
+  const client = await connected(t, runtimeDir);
+  using fd = new OwnedFd(openSync('/dev/zero', 'r'), 'test');
+  const options = { fd, source: 'CUDA_VMM', size: 2 << 20, deviceUuid: UUID, kinds: ['OPAQUE_FD'] } as const;
+  const memory = await client.importMemory({ ...options, name: 'weights' });
+  t.match(received[0]?.request.import, {
+    source: 'KIND_OPAQUE_FD',
+    allocationSource: 'ALLOCATION_SOURCE_CUDA_VMM',
+    sizeBytes: 2n << 20n,
+    kinds: ['KIND_OPAQUE_FD'],
+    name: 'weights',
+  });
+  const sent = received[0]?.request.import;
+  t.equal(sent?.memoryTypeIndex, undefined, 'CUDA has no memory types');
+  t.equal(sent?.driverUuid.length, 0, "and does not report the driver's UUID");
+  await memory.release();
+});
+
 t.test('invalid options are rejected before a request is sent', async (t) => {
   const { runtimeDir, received } = startImporter(t);
   const client = await connected(t, runtimeDir);
@@ -119,6 +138,8 @@ t.test('invalid options are rejected before a request is sent', async (t) => {
       'INVALID_ARGUMENT',
     ],
     ['without a UUID', opaque, 'INVALID_ARGUMENT'],
+    ['CUDA memory without its size', { fd, source: 'CUDA_VMM', deviceUuid: UUID }, 'INVALID_SIZE'],
+    ['CUDA memory without its device', { fd, source: 'CUDA_VMM', size: 4096 }, 'INVALID_ARGUMENT'],
     ['with a truncated UUID', { ...opaque, driverUuid: UUID.subarray(8) }, 'INVALID_ARGUMENT'],
     ['a kind that does not exist', { fd, source: 'DMA_BUF', kinds: any(['X']) }, 'KIND_UNSUPPORTED'],
     ['a number as name', { fd, source: 'MEMFD', name: any(5) }, 'INVALID_NAME'],

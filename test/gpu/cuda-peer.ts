@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import type { OwnedFd } from '@vkmemd/proto';
+import { Connection, type OwnedFd, seqpacketPair } from '@vkmemd/proto';
 import type { Test } from 'tap';
 import { plainEnvironment, root } from '../support/daemon.js';
 
@@ -35,6 +35,7 @@ interface Commands {
     { importMs: number; mapMs: number },
   ];
   map: [{ fd?: number; size: number; access?: 'ro' | 'rw' }, { mapMs: number }];
+  create: [{ fd?: number; size: number }, object];
   protect: [{ fd?: number; access: 'ro' | 'rw' }, object];
   image: [
     { fd?: number; width: number; height: number },
@@ -61,6 +62,37 @@ export class CudaPeer {
     this.#exit = new Promise((resolve) => child.once('close', resolve));
     // A peer that has ended is noticed by its missing answer.
     input.on('error', () => {});
+  }
+
+  /**
+   * Starts one that creates memory of CUDA's own (cuMemCreate), and maps it.
+   * @param size bytes, a multiple of 2 MiB.
+   * @returns the peer, and the fd of the memory, which the caller owns.
+   */
+  static async creating(
+    t: Test,
+    deviceUuid: Uint8Array,
+    size: number,
+  ): Promise<{ readonly peer: CudaPeer; readonly fd: OwnedFd }> {
+    const [ours, theirs] = seqpacketPair();
+    const received = new Promise<OwnedFd>((resolve, reject) => {
+      const connection = new Connection(
+        ours,
+        {
+          message: (_, [fd]) => {
+            if (fd) resolve(fd);
+            connection.close();
+          },
+          close: () => reject(new Error('the CUDA process sent no fd')),
+        },
+        { maxFds: 1 },
+      );
+      t.teardown(() => connection.close());
+    });
+    received.catch(() => {}); // the peer's own error comes first
+    const peer = await CudaPeer.start(t, deviceUuid, [theirs]);
+    await peer.ask('create', { size });
+    return { peer, fd: await received };
   }
 
   /**

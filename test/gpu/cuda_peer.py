@@ -12,6 +12,7 @@ The n-th stride of a painted range holds the word plus n, so that a misplaced by
 import hashlib
 import json
 import os
+import socket
 import statistics
 import sys
 import time
@@ -92,12 +93,12 @@ class Imported:
 
 
 class Mapped:
-    """Memory behind an opaque fd, mapped by CUDA's virtual memory management. The fd stays open."""
+    """Memory of CUDA's virtual memory management, mapped."""
 
-    def __init__(self, fd, size, device):
+    def __init__(self, memory, size, device):
         self.size = size
         self.device = device
-        self.memory = call("cuMemImportFromShareableHandle", fd, POSIX_FD)
+        self.memory = memory
         self.pointer = int(call("cuMemAddressReserve", size, 0, 0, 0))
         call("cuMemMap", self.pointer, size, 0, self.memory, 0)
 
@@ -146,9 +147,26 @@ class Peer:
     def map(self, fd, size, access="rw"):
         """Imports fd by CUDA's virtual memory management, and maps it for this access."""
         begun = now_ms()
-        mapped = self.imports[fd] = Mapped(fd, size, self.device)
+        memory = call("cuMemImportFromShareableHandle", fd, POSIX_FD)
+        mapped = self.imports[fd] = Mapped(memory, size, self.device)
         mapped.protect(access)
         return {"mapMs": now_ms() - begun}
+
+    def create(self, fd, size):
+        """Creates memory of CUDA's own, maps it, and sends an fd of it through the socket fd."""
+        wanted = cu.CUmemAllocationProp()
+        wanted.type = cu.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
+        wanted.requestedHandleTypes = POSIX_FD
+        wanted.location.type = cu.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+        wanted.location.id = int(self.device)
+        memory = call("cuMemCreate", size, wanted, 0)
+        mapped = self.imports[fd] = Mapped(memory, size, self.device)
+        mapped.protect("rw")
+        exported = int(call("cuMemExportToShareableHandle", memory, POSIX_FD, 0))
+        with socket.socket(fileno=os.dup(fd)) as parent:
+            socket.send_fds(parent, [b"memory"], [exported])
+        os.close(exported)
+        return {}
 
     def protect(self, fd, access):
         """Changes the access of what map() mapped."""
@@ -242,7 +260,7 @@ class Peer:
             call("cuDevicePrimaryCtxRelease", self.device)
 
 
-COMMANDS = ["open", "adopt", "map", "protect", "image", "paint", "check", "digest", "work", "bandwidth", "close"]
+COMMANDS = ["open", "adopt", "map", "create", "protect", "image", "paint", "check", "digest", "work", "bandwidth", "close"]
 
 
 def main():

@@ -8,9 +8,8 @@ import { hintsObject } from './hints.js';
 /** The length of the part of an id that the table shows and `free` accepts. */
 export const SHORT_ID_LENGTH = 8;
 export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const NAME_WIDTH = 24;
-/** The width if there is a column SHARING. */
-const NARROW_NAME_WIDTH = 16;
+/** The width of NAME with none, one or both of the columns SHARING and SOURCE. */
+const NAME_WIDTHS = [24, 16, 8] as const;
 
 export function allocationObject(allocation: Allocation): object {
   const { createdAt, requirements, buffer, image } = allocation;
@@ -31,6 +30,7 @@ export function allocationObject(allocation: Allocation): object {
     dedicatedBy: known(short('DEDICATED_BY_', allocation.dedicatedBy)),
     pageSize: known(short('PAGE_SIZE_', allocation.pageSize)),
     imported: allocation.imported,
+    source: short('ALLOCATION_SOURCE_', allocation.source),
     handleTypes: allocation.handleTypes,
     requirements: requirements ?? null,
     buffer: buffer ?? null,
@@ -86,20 +86,27 @@ function sharingText({ sharing, writerSessionId }: Allocation): string {
   return `${sharing === 'SHARING_ONE_WRITER' ? 'one' : 'excl'}${writer}`;
 }
 
+/** 'daemon', 'imported' or 'cuda-vmm'. */
+const sourceText = ({ source }: Allocation): string =>
+  short('ALLOCATION_SOURCE_', source).toLowerCase().replace('_', '-');
+
 /** A table, at most 100 columns wide if no allocation has more than two kinds. */
 export function allocationTable(allocations: readonly Allocation[], nowMs: number): string {
   const bounded = allocations.some(({ sharing }) => sharing !== 'SHARING_SHARED');
+  const foreign = allocations.some(({ imported }) => imported);
+  const nameWidth = NAME_WIDTHS[bounded && foreign ? 2 : bounded || foreign ? 1 : 0];
   const rows = allocations.map((allocation) => [
     allocation.id.slice(0, SHORT_ID_LENGTH),
-    fit(allocation.name || '-', bounded ? NARROW_NAME_WIDTH : NAME_WIDTH),
+    fit(allocation.name || '-', nameWidth),
     humanBytes(allocation.sizeBytes),
     allocation.kinds.map((kind) => short('KIND_', kind)).join(','),
     stateText(allocation),
     String(allocation.ownerUid),
     String(allocation.grants),
     ...(bounded ? [sharingText(allocation)] : []),
+    ...(foreign ? [sourceText(allocation)] : []),
     age(allocation.createdAt, nowMs),
   ]);
-  const columns = bounded ? COLUMNS.toSpliced(-1, 0, { heading: 'SHARING' }) : COLUMNS;
-  return table(columns, rows);
+  const more = [...(bounded ? ['SHARING'] : []), ...(foreign ? ['SOURCE'] : [])];
+  return table(COLUMNS.toSpliced(-1, 0, ...more.map((heading) => ({ heading }))), rows);
 }

@@ -12,8 +12,9 @@ SIZE is the size on the device. STATE: 'live'; 'draining', freed but still held 
 not free; 'degraded', it outlived a restart of the daemon and can be claimed, but the device has not imported
 it yet; 'published', it can only be claimed for reading, which is advisory as OPAQUE_FD. SHARING, shown where
 any allocation is not shared, is 'one' (one session at a time may write) or 'excl' (one session may write, or
-others read); the number is the session that may write. The ID is shortened; --json prints the whole id, and
-'free' accepts both.`;
+others read); the number is the session that may write. SOURCE, shown where any allocation was imported, is
+'daemon' for memory that the daemon allocated, 'imported', or 'cuda-vmm' for memory of CUDA's cuMemCreate. The
+ID is shortened; --json prints the whole id, and 'free' accepts both.`;
 
 export function lsCommand(): Command {
   return newCommand('ls', DESCRIPTION, ['ls', 'ls --json'])

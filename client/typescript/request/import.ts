@@ -33,21 +33,29 @@ export interface ImportOptions extends ResourceOptions {
    * called.
    */
   readonly fd: OwnedFd | number;
-  /** The type of the fd. A MEMFD must be sealed against shrinking and growing. */
-  readonly source: 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD';
   /**
-   * Bytes. OPAQUE_FD: exactly the exporter's allocationSize; required. Otherwise the size of the file, which
-   * is the default.
+   * The type of the fd. A MEMFD must be sealed against shrinking and growing. CUDA_VMM: the fd of
+   * cuMemExportToShareableHandle (CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR); the device imports it when the first
+   * transfer uses it, which fails with INVALID_HANDLE if the fd or the size is wrong.
+   */
+  readonly source: 'OPAQUE_FD' | 'DMA_BUF' | 'MEMFD' | 'CUDA_VMM';
+  /**
+   * Bytes. OPAQUE_FD: exactly the exporter's allocationSize; required. CUDA_VMM: the size of cuMemCreate; required.
+   * Otherwise the size of the file, which is the default.
    */
   readonly size?: Bytes;
   /** OPAQUE_FD: the exporter's index; required. Otherwise the only memory type to use; optional. */
   readonly memoryTypeIndex?: number;
-  /** OPAQUE_FD: the exporter's device UUID, 16 bytes; required. Must be that of the daemon's device. */
+  /**
+   * OPAQUE_FD, CUDA_VMM: the exporter's device UUID (cuDeviceGetUuid), 16 bytes; required. Must be that of the daemon's
+   * device.
+   */
   readonly deviceUuid?: Uint8Array;
   /** OPAQUE_FD: the exporter's driver UUID, 16 bytes; required. Must be that of the daemon's device. */
   readonly driverUuid?: Uint8Array;
   /**
-   * The kinds that the allocation may be granted as: the kind of the source, for OPAQUE_FD and DMA_BUF.
+   * The kinds that the allocation may be granted as: the kind of the source, for OPAQUE_FD and DMA_BUF; OPAQUE_FD for
+   * CUDA_VMM.
    * Imported memory is never MAPPABLE. Default: none, so that it can only be used for transfers.
    */
   readonly kinds?: readonly KindName[];
@@ -59,8 +67,13 @@ export interface ImportOptions extends ResourceOptions {
   readonly lifetime?: LifetimeName;
 }
 
-const SOURCES = { OPAQUE_FD: 'KIND_OPAQUE_FD', DMA_BUF: 'KIND_DMA_BUF', MEMFD: 'KIND_MAPPABLE' } as const;
-const SOURCE_NAMES = ['OPAQUE_FD', 'DMA_BUF', 'MEMFD'] as const;
+const SOURCES = {
+  OPAQUE_FD: 'KIND_OPAQUE_FD',
+  DMA_BUF: 'KIND_DMA_BUF',
+  MEMFD: 'KIND_MAPPABLE',
+  CUDA_VMM: 'KIND_OPAQUE_FD',
+} as const;
+const SOURCE_NAMES = ['OPAQUE_FD', 'DMA_BUF', 'MEMFD', 'CUDA_VMM'] as const;
 
 /**
  * Checks the options of an import, and converts them. The fd is separate (importedFd()).
@@ -77,8 +90,13 @@ export function importRequest(options: ImportOptions): Draft<'ImportRequest'> {
     checkUuid('deviceUuid', deviceUuid);
     checkUuid('driverUuid', driverUuid);
   }
+  if (source === 'CUDA_VMM') {
+    checkSize(size);
+    checkUuid('deviceUuid', deviceUuid);
+  }
   return {
     source: SOURCES[source],
+    allocationSource: source === 'CUDA_VMM' ? 'ALLOCATION_SOURCE_CUDA_VMM' : 'ALLOCATION_SOURCE_UNSPECIFIED',
     sizeBytes: size === undefined ? 0n : checkSize(size),
     ...memoryTypeField(memoryTypeIndex),
     deviceUuid: deviceUuid === undefined ? new Uint8Array() : checkUuid('deviceUuid', deviceUuid),

@@ -199,7 +199,8 @@ export class Allocation {
   describe(): Decoded<'Allocation'> {
     const { terms, memory } = this;
     const { plan } = memory;
-    const { kinds, ownerUid, owner, requirements, resource, hints, pageSize, dedicatedBy } = this.#fixed;
+    const { kinds, ownerUid, owner, source, requirements, resource, hints, pageSize, dedicatedBy } =
+      this.#fixed;
     const described = {
       id: this.id,
       name: terms.name,
@@ -227,14 +228,16 @@ export class Allocation {
       kept: this.persisted,
       pageSize,
       dedicatedBy,
+      source,
     };
     return resource ? { ...described, ...resource } : described;
   }
 }
 
 /** The part of the description that never changes and costs more than a field access. */
-function fixedPart({ kinds, tenant }: AllocationTerms, { plan }: DeviceMemory) {
+function fixedPart({ kinds, tenant }: AllocationTerms, { plan, source }: DeviceMemory) {
   return {
+    source: `ALLOCATION_SOURCE_${source}` as const,
     kinds: kinds.map((kind) => KINDS_ON_WIRE[kind]),
     ownerUid: shownUid(tenant),
     owner: describeTenant(tenant),

@@ -157,7 +157,7 @@ export class Creation {
   async #counted({ make }: Source): Promise<DeviceMemory> {
     const { device } = this.#with;
     const limit = device.info.limits.maxMemoryAllocationCount;
-    if (device.liveMemories + this.#pending >= limit) {
+    if (device.memories + this.#pending >= limit) {
       throw new VkmemError('TOO_MANY_ALLOCATIONS', `The device's limit is ${limit}.`, {
         limit: String(limit),
       });

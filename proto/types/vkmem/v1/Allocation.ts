@@ -12,6 +12,7 @@ import type { MemoryHints as _vkmem_v1_MemoryHints, MemoryHints__Output as _vkme
 import type { Tenant as _vkmem_v1_Tenant, Tenant__Output as _vkmem_v1_Tenant__Output } from '../../vkmem/v1/Tenant.js';
 import type { PageSize as _vkmem_v1_PageSize, PageSize__Output as _vkmem_v1_PageSize__Output } from '../../vkmem/v1/PageSize.js';
 import type { DedicatedBy as _vkmem_v1_DedicatedBy, DedicatedBy__Output as _vkmem_v1_DedicatedBy__Output } from '../../vkmem/v1/DedicatedBy.js';
+import type { AllocationSource as _vkmem_v1_AllocationSource, AllocationSource__Output as _vkmem_v1_AllocationSource__Output } from '../../vkmem/v1/AllocationSource.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -97,6 +98,7 @@ export interface Allocation {
   'ownerSessionId'?: (number | string | Long);
   'pageSize'?: (_vkmem_v1_PageSize);
   'dedicatedBy'?: (_vkmem_v1_DedicatedBy);
+  'source'?: (_vkmem_v1_AllocationSource);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */
@@ -186,6 +188,7 @@ export interface Allocation__Output {
   'ownerSessionId': (Long);
   'pageSize': (_vkmem_v1_PageSize__Output);
   'dedicatedBy': (_vkmem_v1_DedicatedBy__Output);
+  'source': (_vkmem_v1_AllocationSource__Output);
   /**
    * What the memory was allocated for. Where `dedicated` is true, it can hold nothing else.
    */

@@ -4,6 +4,7 @@ import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } f
 import type { Lifetime as _vkmem_v1_Lifetime, Lifetime__Output as _vkmem_v1_Lifetime__Output } from '../../vkmem/v1/Lifetime.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from '../../vkmem/v1/BufferDescription.js';
 import type { ImageDescription as _vkmem_v1_ImageDescription, ImageDescription__Output as _vkmem_v1_ImageDescription__Output } from '../../vkmem/v1/ImageDescription.js';
+import type { AllocationSource as _vkmem_v1_AllocationSource, AllocationSource__Output as _vkmem_v1_AllocationSource__Output } from '../../vkmem/v1/AllocationSource.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -21,11 +22,13 @@ export interface ImportRequest {
    */
   'sizeBytes'?: (number | string | Long);
   /**
-   * KIND_OPAQUE_FD: the exporter's index; required. Otherwise the only memory type to use; optional.
+   * KIND_OPAQUE_FD: the exporter's index; required. Otherwise, and of ALLOCATION_SOURCE_CUDA_VMM, the only memory type
+   * to use; optional.
    */
   'memoryTypeIndex'?: (number);
   /**
-   * KIND_OPAQUE_FD: the exporter's UUIDs; both must be those of the daemon's device.
+   * KIND_OPAQUE_FD: the exporter's UUIDs; both must be those of the daemon's device. driver_uuid may be unset of
+   * ALLOCATION_SOURCE_CUDA_VMM: CUDA does not report it.
    */
   'deviceUuid'?: (Buffer | Uint8Array | string);
   'driverUuid'?: (Buffer | Uint8Array | string);
@@ -39,6 +42,12 @@ export interface ImportRequest {
   'grantKinds'?: (_vkmem_v1_Kind)[];
   'buffer'?: (_vkmem_v1_BufferDescription | null);
   'image'?: (_vkmem_v1_ImageDescription | null);
+  /**
+   * ALLOCATION_SOURCE_CUDA_VMM with KIND_OPAQUE_FD: the fd is that of cuMemExportToShareableHandle
+   * (CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR), and size_bytes the size of cuMemCreate. The driver imports it, and so
+   * checks it, when the first transfer uses it. Otherwise ALLOCATION_SOURCE_IMPORTED, or unset.
+   */
+  'allocationSource'?: (_vkmem_v1_AllocationSource);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * The buffer or image that the exporter's memory is dedicated to (VkMemoryDedicatedAllocateInfo); unset
@@ -62,11 +71,13 @@ export interface ImportRequest__Output {
    */
   'sizeBytes': (Long);
   /**
-   * KIND_OPAQUE_FD: the exporter's index; required. Otherwise the only memory type to use; optional.
+   * KIND_OPAQUE_FD: the exporter's index; required. Otherwise, and of ALLOCATION_SOURCE_CUDA_VMM, the only memory type
+   * to use; optional.
    */
   'memoryTypeIndex'?: (number);
   /**
-   * KIND_OPAQUE_FD: the exporter's UUIDs; both must be those of the daemon's device.
+   * KIND_OPAQUE_FD: the exporter's UUIDs; both must be those of the daemon's device. driver_uuid may be unset of
+   * ALLOCATION_SOURCE_CUDA_VMM: CUDA does not report it.
    */
   'deviceUuid': (Buffer);
   'driverUuid': (Buffer);
@@ -80,6 +91,12 @@ export interface ImportRequest__Output {
   'grantKinds': (_vkmem_v1_Kind__Output)[];
   'buffer'?: (_vkmem_v1_BufferDescription__Output | null);
   'image'?: (_vkmem_v1_ImageDescription__Output | null);
+  /**
+   * ALLOCATION_SOURCE_CUDA_VMM with KIND_OPAQUE_FD: the fd is that of cuMemExportToShareableHandle
+   * (CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR), and size_bytes the size of cuMemCreate. The driver imports it, and so
+   * checks it, when the first transfer uses it. Otherwise ALLOCATION_SOURCE_IMPORTED, or unset.
+   */
+  'allocationSource': (_vkmem_v1_AllocationSource__Output);
   '_memoryTypeIndex'?: "memoryTypeIndex";
   /**
    * The buffer or image that the exporter's memory is dedicated to (VkMemoryDedicatedAllocateInfo); unset
