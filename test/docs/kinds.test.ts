@@ -50,3 +50,25 @@ return result;
   ]);
   t.equal(status, 0, String(stderr));
 });
+
+t.test('the example of an importer by CUDA compiles', async (t) => {
+  const example = /^### CUDA\n\n[^\n]*\n\n```c\n([\s\S]*?)```/m.exec(page)?.[1];
+  if (!example) throw new Error('the page has no example');
+  const called = [...new Set(example.match(/\bcu[A-Z]\w+(?=\()/g))];
+  t.equal(called.length, 4);
+  const source = `#include "${join(root, 'examples/cuda/driver.h')}"
+enum { CUDA_SUCCESS = 0 };
+${called.map((name) => `#define ${name} cuda.${name}`).join('\n')}
+typedef struct { size_t allocation_size_bytes; } Grant;
+CUresult import_grant(CUdevice device, Grant g, int fd);
+CUresult import_grant(CUdevice device, Grant g, int fd) {
+${example}
+return result;
+}
+`;
+  const file = join(temporaryFolder(t), 'example.c');
+  writeFileSync(file, source);
+  const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only'];
+  const { status, stderr } = spawnSync('gcc', [...flags, file], { encoding: 'utf8' });
+  t.equal(status, 0, stderr);
+});
