@@ -1,26 +1,35 @@
 /**
- * Inquiries: the options that print something about the policy and exit. Neither the device nor the runtime
- * folder is opened.
+ * Inquiries: the options that print something about the policy or the host, and exit. Neither a device nor the
+ * runtime folder is opened.
  */
+import { deviceListObject, deviceListText } from './device-list.js';
 import { unitSettingsText } from './limits/unit-settings.js';
 import type { Options } from './options.js';
 import { checkPolicy } from './policy/check.js';
 import { loadPolicy } from './policy/load.js';
+import { listDevices } from './vulkan/physical-device.js';
 
 /**
  * Prints the answer to standard output.
  * @returns the exit status; undefined where the options contain no inquiry.
- * @throws PolicyError for --unit-settings, where the policy has a fault.
+ * @throws PolicyError for --unit-settings, where the policy has a fault; VkmemError UNAVAILABLE for --list-devices,
+ *   where there is no device.
  */
 export async function answerInquiry({
   policy,
   checkConfig,
   unitSettings,
+  listDevices: listing,
 }: Options): Promise<number | undefined> {
   if (checkConfig) {
     const { well, object, lines } = await checkPolicy(policy);
     await print(checkConfig === 'json' ? JSON.stringify(object) : lines.join('\n'));
     return well ? 0 : 1;
+  }
+  if (listing) {
+    const devices = (await listDevices()).toSorted((a, b) => a.hostIndex - b.hostIndex);
+    await print(listing === 'json' ? JSON.stringify(deviceListObject(devices)) : deviceListText(devices));
+    return 0;
   }
   if (!unitSettings) return undefined;
   await print(unitSettingsText((await loadPolicy(policy)).policy.limits));

@@ -8,7 +8,7 @@ import { EX_USAGE } from './exit-status.js';
 import { version } from './version.js';
 
 export interface Options {
-  /** UUID, index or part of the name; undefined: the best device. */
+  /** UUID, index on the host or part of the name; undefined: the best device. */
   readonly device: string | undefined;
   /** Absolute. */
   readonly runtimeDir: string;
@@ -23,6 +23,8 @@ export interface Options {
   readonly policy: PolicyOptions;
   /** Checks the policy, prints the result as text or as JSON, and exits; undefined: serves. */
   readonly checkConfig: 'text' | 'json' | undefined;
+  /** Prints the devices of the host as text or as JSON, and exits. */
+  readonly listDevices: 'text' | 'json' | undefined;
   /** Prints the settings that a systemd unit needs for the policy, and exits. */
   readonly unitSettings: boolean;
 }
@@ -49,6 +51,7 @@ interface Given {
   readonly configRoot?: string;
   readonly checkConfig?: boolean;
   readonly unitSettings?: boolean;
+  readonly listDevices?: boolean;
   readonly json?: boolean;
   readonly logLevel: string;
   readonly pressureElevated?: number;
@@ -65,6 +68,7 @@ The policy is read from these files, in this order: /usr/lib/vkmemd/*.toml, /usr
 Examples:
   $ vkmemd
   $ vkmemd --check-config
+  $ vkmemd --list-devices
   $ vkmemd --check-config --config new-policy.toml --json
   $ vkmemd --unit-settings > /etc/systemd/system/vkmemd.service.d/50-sized.conf
   $ vkmemd --config policy.toml --runtime-dir /run/user/1000/vkmemd
@@ -87,7 +91,7 @@ export function parseOptions(argv: readonly string[]): Options {
     .version(`${version()} (Node.js ${process.versions.node})`)
     .option(
       '--device <which>',
-      'UUID (also GPU-UUID), index or part of the name (default: discrete, integrated, virtual, then CPU)',
+      'UUID (also GPU-UUID), index in PCI order or part of the name (default: discrete, integrated, virtual, then CPU)',
     )
     .option(
       '--runtime-dir <folder>',
@@ -112,7 +116,13 @@ export function parseOptions(argv: readonly string[]): Options {
         'print the drop-in that the policy requires for a systemd unit, and exit',
       ).conflicts('checkConfig'),
     )
-    .option('--json', 'with --check-config: print one JSON object')
+    .addOption(
+      new Option(
+        '--list-devices',
+        'print the devices of this host with their indices, UUIDs and PCI addresses, and exit',
+      ).conflicts(['checkConfig', 'unitSettings']),
+    )
+    .option('--json', 'with --check-config and --list-devices: print one JSON object')
     .option('--allow-import <uid>', 'user who may import memory of its own (fds); may be repeated', uid, [])
     .option(
       '--admin-listen <address>',
@@ -167,7 +177,9 @@ export function parseOptions(argv: readonly string[]): Options {
   if (!given.front && given.adminListen.length > 0) {
     command.error('error: --admin-listen needs the front: it cannot be used with --no-front');
   }
-  if (json && !checkConfig) command.error('error: --json needs --check-config');
+  if (json && !checkConfig && !given.listDevices) {
+    command.error('error: --json needs --check-config or --list-devices');
+  }
   return {
     device: given.device,
     runtimeDir: runtimeDir(given.runtimeDir),
@@ -183,6 +195,7 @@ export function parseOptions(argv: readonly string[]): Options {
     },
     checkConfig: checkConfig ? (json ? 'json' : 'text') : undefined,
     unitSettings: given.unitSettings === true,
+    listDevices: given.listDevices ? (json ? 'json' : 'text') : undefined,
   };
 }
 

@@ -19,7 +19,7 @@ import { runProgram } from '@vkmemd/proto/run-program';
 import { ownNode } from './own-node.js';
 
 const SUPERVISOR = ['--supervisor', '--keeper'];
-const ONE_SHOT = ['--help', '-h', '--version', '-V', '--check-config', '--unit-settings'];
+const ONE_SHOT = ['--help', '-h', '--version', '-V', '--check-config', '--unit-settings', '--list-devices'];
 const args = process.argv.slice(2);
 const given = (options) => args.some((arg) => options.includes(arg));
 

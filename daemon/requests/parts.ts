@@ -107,7 +107,7 @@ interface Batch extends Disposable {
 async function nextBatch(
   caller: Caller,
   budget: FdBudget,
-  { count, fdsOf }: Many<MessageName>,
+  { count, fdsOf }: Pick<Many<MessageName>, 'count' | 'fdsOf'>,
   first: number,
 ): Promise<Batch> {
   /** Where a batch ends that has at most this many fds, but at least one request. */

@@ -41,9 +41,9 @@ import type { KnownDevice } from './known-device.js';
 import { LiveDevice, type OpenOptions } from './live-device.js';
 import type { PersistentHandles } from './memory-handles.js';
 import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
-import type { DeviceInfo, HeapBudget, NativeDevice } from './native.js';
+import type { HeapBudget, NativeDevice } from './native.js';
 import type { PageMeasurement } from './page-measurement.js';
-import { chooseDevice, listDevices } from './physical-device.js';
+import { chooseDevice, type HostDevice, listDevices } from './physical-device.js';
 
 export type { KindName } from '@vkmemd/proto';
 export type { AllocateTerms } from './create.js';
@@ -75,13 +75,13 @@ export {
 } from './resource.js';
 
 export class Device {
-  readonly info: DeviceInfo;
+  readonly info: HostDevice;
   readonly #current: LiveDevice;
   #live = 0;
   #memories = 0;
 
-  private constructor(current: LiveDevice) {
-    this.info = current.info;
+  private constructor(info: HostDevice, current: LiveDevice) {
+    this.info = info;
     this.#current = current;
   }
 
@@ -92,7 +92,7 @@ export class Device {
    */
   static async open(selector?: string, options: OpenOptions = {}): Promise<Device> {
     const info = chooseDevice(await listDevices(), selector);
-    return new Device(await LiveDevice.open(info, options));
+    return new Device(info, await LiveDevice.open(info, options));
   }
 
   /**

@@ -53,6 +53,8 @@ export interface DeviceInfo {
   readonly driverVersion: number;
   readonly deviceUuid: Uint8Array;
   readonly driverUuid: Uint8Array;
+  /** In Linux's form, such as `0000:41:00.0`; '' if the driver does not report it. */
+  readonly pciAddress: string;
   readonly heaps: readonly HeapInfo[];
   readonly memoryTypes: readonly MemoryTypeInfo[];
   readonly extensions: readonly string[];

@@ -2,8 +2,12 @@
  * Lists the physical devices, and chooses one.
  *
  * Devices are listed and chosen in this order: discrete, integrated, virtual, CPU, other; within a type, in
- * the loader's order. A selector names one by UUID (with or without dashes, in any case, also as GPU-UUID), by the index that
- * the listing shows, or by a part of its name (in any case; the first in order if several match).
+ * the loader's order. A selector names one by UUID (with or without dashes, in any case, also as GPU-UUID), by its index on
+ * the host, or by a part of its name (in any case; the first in order if several match).
+ *
+ * The index on the host is the position in the order of PCI addresses, which is also nvidia-smi's order and CUDA's with
+ * CUDA_DEVICE_ORDER=PCI_BUS_ID; the loader's order may change with layers and drivers. Devices without an address follow
+ * in the loader's order, those of type CPU last. Two drivers' devices with one PCI address are one GPU: they have one index.
  */
 import { uuidDigits, uuidText, VkmemError } from '@vkmemd/proto';
 import { native, noDriver } from './errors.js';
@@ -25,27 +29,53 @@ export function driverText(info: DeviceInfo): string {
   return [info.driverName, info.driverInfo].filter(Boolean).join(' ') || `driver ${info.driverVersion}`;
 }
 
+/** A physical device and its index on the host. */
+export interface HostDevice extends DeviceInfo {
+  readonly hostIndex: number;
+}
+
 /** One line that identifies a device. */
-export function describe(info: DeviceInfo): string {
-  return `${info.index}: ${info.name} (${info.type}, ${driverText(info)}, ${uuidText(info.deviceUuid)})`;
+export function describe(info: HostDevice): string {
+  return `${info.hostIndex}: ${info.name} (${info.type}, ${driverText(info)}, ${uuidText(info.deviceUuid)})`;
 }
 
 /**
  * Every physical device of Vulkan 1.1 or newer, best first.
  * @throws VkmemError UNAVAILABLE without a loader, driver or device; the reason contains what to install.
  */
-export async function listDevices(): Promise<readonly DeviceInfo[]> {
+export async function listDevices(): Promise<readonly HostDevice[]> {
   const devices = await native(loadNative().enumerate());
   if (devices.length === 0) throw new VkmemError('UNAVAILABLE', noDriver());
-  return devices.toSorted((a, b) => RANK[a.type] - RANK[b.type] || a.index - b.index);
+  return withHostIndices(devices).toSorted((a, b) => RANK[a.type] - RANK[b.type] || a.index - b.index);
 }
+
+/** In the order of their indices. */
+export function withHostIndices(devices: readonly DeviceInfo[]): HostDevice[] {
+  const ordered = devices.toSorted(
+    (a, b) => hostOrder(a) - hostOrder(b) || compare(a.pciAddress, b.pciAddress) || a.index - b.index,
+  );
+  let hostIndex = -1;
+  return ordered.map((device, at) => {
+    const isSame = device.pciAddress !== '' && device.pciAddress === ordered[at - 1]?.pciAddress;
+    if (!isSame) hostIndex += 1;
+    return { ...device, hostIndex };
+  });
+}
+
+function hostOrder({ type, pciAddress }: DeviceInfo): number {
+  if (pciAddress !== '') return 0;
+  return type === 'cpu' ? 2 : 1;
+}
+
+/** The parts of an address have a fixed width; a domain of more than 16 bits is longer, and comes last. */
+const compare = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 
 /**
  * The device that the selector names; without a selector, the first.
  * @param devices Sorted by listDevices().
  * @throws VkmemError INVALID_ARGUMENT if none matches; the reason lists all devices.
  */
-export function chooseDevice(devices: readonly DeviceInfo[], selector?: string): DeviceInfo {
+export function chooseDevice(devices: readonly HostDevice[], selector?: string): HostDevice {
   const wanted = selector?.trim().toLowerCase() ?? '';
   const chosen = wanted === '' ? devices[0] : find(devices, wanted);
   if (chosen === undefined) {
@@ -60,13 +90,13 @@ export function chooseDevice(devices: readonly DeviceInfo[], selector?: string):
   return chosen;
 }
 
-function find(devices: readonly DeviceInfo[], wanted: string): DeviceInfo | undefined {
+function find(devices: readonly HostDevice[], wanted: string): HostDevice | undefined {
   const hex = uuidDigits(wanted);
   const byUuid = devices.find((device) => Buffer.from(device.deviceUuid).toString('hex') === hex);
   if (byUuid !== undefined) return byUuid;
   // A number that is not an index may be part of a name: 200 matches H200.
   const byIndex = /^\d+$/.test(wanted)
-    ? devices.find((device) => device.index === Number(wanted))
+    ? devices.find((device) => device.hostIndex === Number(wanted))
     : undefined;
   return byIndex ?? devices.find((device) => device.name.toLowerCase().includes(wanted));
 }

@@ -55,6 +55,11 @@ std::vector<VkExtensionProperties> ExtensionsOf(const Script& script, VkPhysical
   List(extensions, script.lists_rdma(), VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
   List(extensions, script.dma_buf, VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
   List(extensions, script.lists_budget(), VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+  if (!script.pci.empty()) {
+    VkPhysicalDeviceProperties below{};
+    InstanceOf(physical)->next.GetPhysicalDeviceProperties(physical, &below);
+    if (script.PciOf(below.deviceName) != nullptr) List(extensions, true, VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
+  }
   if (!script.host_import) List(extensions, false, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
   return extensions;
 }
@@ -107,6 +112,15 @@ VKAPI_ATTR void VKAPI_CALL GetPhysicalDeviceProperties2(VkPhysicalDevice physica
           properties->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES)) {
     Append(core->driverInfo, kDriverSuffix);
     if (script.driver_id) core->driverID = static_cast<VkDriverId>(*script.driver_id);
+  }
+  auto* pci = FindOutput<VkPhysicalDevicePCIBusInfoPropertiesEXT>(
+      properties->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT);
+  const PciLine* line = script.PciOf(properties->properties.deviceName);
+  if (pci != nullptr && line != nullptr) {
+    pci->pciDomain = line->domain;
+    pci->pciBus = line->bus;
+    pci->pciDevice = line->device;
+    pci->pciFunction = line->function;
   }
   auto* limits = FindOutput<VkPhysicalDeviceMaintenance3Properties>(
       properties->pNext, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES);

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <initializer_list>
 #include <limits>
 #include <sstream>
@@ -104,6 +105,17 @@ void ReadDmaBuf(Script& script, Line& line) {
   script.dma_buf_mmap_error = script.dma_buf ? error : 0;
 }
 
+void ReadPci(Script& script, Line& line) {
+  PciLine pci;
+  pci.part = line.Word();
+  const std::string address = line.Word();
+  int used = 0;
+  const int read = std::sscanf(address.c_str(), "%4x:%2x:%2x.%1x%n", &pci.domain, &pci.bus, &pci.device,
+                               &pci.function, &used);
+  if (read != 4 || static_cast<size_t>(used) != address.size()) line.Wrong("not a PCI address");
+  script.pci.push_back(std::move(pci));
+}
+
 void ReadDedicated(Script& script, Line& line) {
   const int kinds = line.Choice<int>({{"none", 0}, {"buffers", 1}, {"images", 2}, {"all", 3}});
   script.dedicated_buffers = (kinds & 1) != 0;
@@ -155,6 +167,8 @@ void ReadDirective(Script& script, Line& line) {
     script.discrete = line.Choice<bool>({{"discrete", true}, {"cpu", false}});
   } else if (directive == "driver_id") {
     script.driver_id = static_cast<uint32_t>(line.Number(UINT32_MAX));
+  } else if (directive == "pci") {
+    ReadPci(script, line);
   } else if (directive == "plain_delay") {
     script.plain_delay = line.Number(60'000);
   } else if (directive == "budget") {
@@ -179,6 +193,13 @@ void ReadDirective(Script& script, Line& line) {
 }
 
 }  // namespace
+
+const PciLine* Script::PciOf(const std::string& name) const {
+  for (const PciLine& line : pci) {
+    if (name.find(line.part) != std::string::npos) return &line;
+  }
+  return nullptr;
+}
 
 Script Script::Parse(const std::string& file, const std::string& text) {
   Script script;

@@ -14,6 +14,8 @@
 //   prefers_dedicated yes|no      VkMemoryDedicatedRequirements; no
 //   device_type cpu|discrete      VkPhysicalDeviceType; cpu
 //   driver_id NUMBER               VkDriverId; the driver's
+//   pci PART ADDRESS              VK_EXT_pci_bus_info of the devices whose name has this part, as
+//                                 DOMAIN:BUS:DEVICE.FN in hexadecimal; the driver's
 //   plain_delay MILLISECONDS      allocating a MiB or more of exportable memory that is not dedicated sleeps
 //                                 first; 0
 //   budget absent|present         VK_EXT_memory_budget; absent, but present with one of the next two lines
@@ -46,6 +48,15 @@ namespace vkmemd_fake {
 
 enum class Rdma { kAbsent, kPresent, kNoExtension, kFeatureOff, kNoType, kNotExportable };
 
+// Of the devices whose name contains `part`.
+struct PciLine {
+  std::string part;
+  uint32_t domain = 0;
+  uint32_t bus = 0;
+  uint32_t device = 0;
+  uint32_t function = 0;
+};
+
 struct HeapLine {
   uint64_t budget = 0;
   // Bytes; without a value, the bytes allocated at the time.
@@ -72,6 +83,7 @@ struct Script {
   bool prefers_dedicated = false;
   bool discrete = false;
   std::optional<uint32_t> driver_id;
+  std::vector<PciLine> pci;
   uint64_t plain_delay = 0;
   std::optional<bool> budget;
   std::map<uint32_t, HeapLine> heaps;
@@ -86,6 +98,8 @@ struct Script {
   bool lists_rdma() const { return rdma != Rdma::kAbsent && rdma != Rdma::kNoExtension; }
   bool has_rdma_feature() const { return rdma != Rdma::kAbsent && rdma != Rdma::kFeatureOff; }
   bool has_rdma_type() const { return rdma != Rdma::kAbsent && rdma != Rdma::kNoType; }
+  // Null if no line is about the device.
+  const PciLine* PciOf(const std::string& name) const;
   bool lists_budget() const { return budget.value_or(!heaps.empty() || !shrink.empty()); }
 
   // Dies if the text is invalid; the error message names `file`.

@@ -2,7 +2,13 @@
 import { uuidText, VkmemError } from '@vkmemd/proto';
 import t from 'tap';
 import type { DeviceInfo } from 'vkmemd/dist/vulkan/native.js';
-import { chooseDevice, driverText, listDevices } from 'vkmemd/dist/vulkan/physical-device.js';
+import {
+  chooseDevice,
+  driverText,
+  type HostDevice,
+  listDevices,
+  withHostIndices,
+} from 'vkmemd/dist/vulkan/physical-device.js';
 import { needsLavapipe, runScript } from './support.js';
 
 t.test(
@@ -30,7 +36,13 @@ t.test(
 );
 
 /** Devices of an artificial machine, in the loader's order. */
-function device(index: number, name: string, type: DeviceInfo['type'], byte: number): DeviceInfo {
+function device(
+  index: number,
+  name: string,
+  type: DeviceInfo['type'],
+  byte: number,
+  pciAddress = '',
+): DeviceInfo {
   return {
     index,
     name,
@@ -44,6 +56,7 @@ function device(index: number, name: string, type: DeviceInfo['type'], byte: num
     driverVersion: 1,
     deviceUuid: new Uint8Array(16).fill(byte),
     driverUuid: new Uint8Array(16),
+    pciAddress,
     heaps: [],
     memoryTypes: [],
     extensions: [],
@@ -64,10 +77,35 @@ function device(index: number, name: string, type: DeviceInfo['type'], byte: num
   };
 }
 
+t.test('indices follow PCI addresses, whatever the loader says', async (t) => {
+  const devices = [
+    device(0, 'llvmpipe', 'cpu', 1),
+    device(1, 'beyond', 'discrete', 2, '10000:01:00.0'),
+    device(2, 'second', 'discrete', 3, '0000:c1:00.0'),
+    device(3, 'first', 'discrete', 4, '0000:41:00.0'),
+    device(4, 'first by another driver', 'discrete', 5, '0000:41:00.0'),
+    device(5, 'without', 'virtual', 6),
+    device(6, 'SwiftShader', 'cpu', 7),
+  ];
+  const indices = withHostIndices(devices).map(({ name, hostIndex }) => [hostIndex, name]);
+  t.strictSame(indices, [
+    [0, 'first'],
+    [0, 'first by another driver'],
+    [1, 'second'],
+    [2, 'beyond'],
+    [3, 'without'],
+    [4, 'llvmpipe'],
+    [5, 'SwiftShader'],
+  ]);
+});
+
 t.test('a selector is a UUID, an index or a part of the name', async (t) => {
-  const h200 = device(1, 'NVIDIA H200', 'discrete', 0xab);
-  const second = device(2, 'NVIDIA H200', 'discrete', 0xcd);
-  const cpu = device(0, 'llvmpipe', 'cpu', 0x11);
+  const listed = withHostIndices([
+    device(0, 'llvmpipe', 'cpu', 0x11),
+    device(1, 'NVIDIA H200', 'discrete', 0xab, '0000:c1:00.0'),
+    device(2, 'NVIDIA H200', 'discrete', 0xcd, '0000:41:00.0'),
+  ]);
+  const [second, h200, cpu] = listed as [HostDevice, HostDevice, HostDevice];
   const devices = [h200, second, cpu];
   t.equal(chooseDevice(devices), h200, 'the best device without a selector');
   t.equal(chooseDevice(devices, ' '), h200, 'or with an empty one');
@@ -78,14 +116,14 @@ t.test('a selector is a UUID, an index or a part of the name', async (t) => {
     second,
     'as nvidia-smi writes it',
   );
-  t.equal(chooseDevice(devices, '0'), cpu, "the index is the loader's, not the position in the list");
-  t.equal(chooseDevice(devices, '2'), second);
+  t.equal(chooseDevice(devices, '0'), second, 'the index is in PCI order, not the position in the list');
+  t.equal(chooseDevice(devices, '2'), cpu);
   t.equal(chooseDevice(devices, '200'), h200, 'a number that is not an index is a part of a name');
   t.equal(chooseDevice(devices, 'LLVM'), cpu);
 });
 
 t.test('a selector without a match is refused with the list of devices', async (t) => {
-  const devices = [device(0, 'NVIDIA H200', 'discrete', 0xab)];
+  const devices = withHostIndices([device(0, 'NVIDIA H200', 'discrete', 0xab)]);
   try {
     chooseDevice(devices, 'radeon');
     t.fail('a device was chosen');

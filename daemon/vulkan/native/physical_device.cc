@@ -2,6 +2,7 @@
 #include "physical_device.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "external.h"
 
@@ -36,6 +37,14 @@ bool ReadRdmaFeature(const Instance& instance, const PhysicalDevice& device) {
   return rdma.externalMemoryRDMA == VK_TRUE;
 }
 
+// As in /sys/bus/pci/devices.
+std::string PciAddress(const VkPhysicalDevicePCIBusInfoPropertiesEXT& pci) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%04x:%02x:%02x.%x", pci.pciDomain, pci.pciBus, pci.pciDevice,
+                pci.pciFunction);
+  return text;
+}
+
 // Inserts `link` after the head of a pNext chain.
 template <typename Link>
 void Chain(VkPhysicalDeviceProperties2& head, Link& link) {
@@ -66,6 +75,8 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
   maintenance4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES;
   VkPhysicalDeviceExternalMemoryHostPropertiesEXT host{};
   host.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT;
+  VkPhysicalDevicePCIBusInfoPropertiesEXT pci{};
+  pci.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT;
   device.id.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES;
   device.driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
 
@@ -79,11 +90,14 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
     Chain(properties, maintenance4);
   }
   if (device.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) Chain(properties, host);
+  const bool has_pci = device.Has(VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
+  if (has_pci) Chain(properties, pci);
   instance.fn.GetPhysicalDeviceProperties2(handle, &properties);
 
   device.properties = properties.properties;
   device.id.pNext = nullptr;
   device.driver.pNext = nullptr;
+  if (has_pci) device.pci_address = PciAddress(pci);
   device.max_memory_allocation_size = maintenance3.maxMemoryAllocationSize;
   device.max_buffer_size = maintenance4.maxBufferSize;
   device.min_imported_host_pointer_alignment = host.minImportedHostPointerAlignment;

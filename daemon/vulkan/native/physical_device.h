@@ -47,6 +47,9 @@ struct PhysicalDevice {
   // The feature of VK_NV_external_memory_rdma; false if the extension is not listed.
   bool external_memory_rdma = false;
 
+  // In Linux's form, such as "0000:41:00.0"; empty if the driver does not report it (VK_EXT_pci_bus_info).
+  std::string pci_address;
+
   // Whether images can have DRM format modifiers: VK_EXT_image_drm_format_modifier and what it requires are
   // listed.
   bool drm_format_modifiers = false;

@@ -87,6 +87,7 @@ Napi::Object PhysicalDevice::ToJs(Napi::Env env) const {
   object.Set("driverVersion", properties.driverVersion);
   object.Set("deviceUuid", Uuid(env, id.deviceUUID));
   object.Set("driverUuid", Uuid(env, id.driverUUID));
+  object.Set("pciAddress", pci_address);
   object.Set("heaps", Heaps(env, memory));
   object.Set("memoryTypes", MemoryTypes(env, memory));
   object.Set("extensions", names);
