@@ -12,6 +12,7 @@
 import { release } from 'node:os';
 import { join } from 'node:path';
 import {
+  ABOUT_FOLDER,
   AsyncDisposableStack,
   closeInProcesses,
   disposalFailures,
@@ -28,6 +29,7 @@ import { spawnFront } from './callers/front-process.js';
 import { addressText, parseListenAddress } from './callers/listen-address.js';
 import { CallersPlane } from './callers/plane.js';
 import { type Core, makeCore } from './core.js';
+import { DescriptionFile } from './device-description.js';
 import { requireOwnFolder } from './folder-access.js';
 import { HandoffServer } from './handoff/server.js';
 import { requireSafeHttp2 } from './http2-version.js';
@@ -44,6 +46,7 @@ import { Authority } from './memory/authority.js';
 import { PacedFaults } from './memory/paced-faults.js';
 import type { ReloadFailure } from './memory/reload.js';
 import { Metrics } from './metrics/metrics.js';
+import { openDevice } from './open-device.js';
 import type { PolicyOptions } from './options.js';
 import { parseApart } from './policy/apart.js';
 import { findingText, PolicyError } from './policy/findings.js';
@@ -57,15 +60,12 @@ import { hello } from './requests/hello.js';
 import { RuntimeFolder } from './runtime-folder.js';
 import { SocketGroups } from './socket-groups.js';
 import { asideErrors, Status } from './status.js';
-import { KnownDeviceFile } from './store/known-device.js';
-import { MeasuredPagesFile } from './store/measured-pages.js';
 import { STATE_FOLDER } from './store/names.js';
 import { PersistentState } from './store/persistent-state.js';
 import { isEmpty } from './store/restore.js';
 import { logEvents } from './systemd/events-log.js';
 import { Manager } from './systemd/manager.js';
 import { version } from './version.js';
-import { Device, kernelDriverOf } from './vulkan/device.js';
 
 const LAST_GOOD = 'the policy is faulty: the last good one is in force';
 const NO_UIDS: ReadonlySet<number> = new Set();
@@ -80,6 +80,8 @@ export interface DaemonOptions {
   readonly runtimeDir: string;
   /** The folder of sockets for virtual machines. Default: `ivshmem` in the runtime folder. */
   readonly ivshmemDir?: string;
+  /** The folder of the description of the device, for clients. Default: `about` in the runtime folder. */
+  readonly aboutDir?: string;
   /** UUID, index or part of the name. Default: the first of the order in vulkan/physical-device.ts. */
   readonly device?: string | undefined;
   /**
@@ -237,33 +239,24 @@ async function compose(
   );
   // It starts while the device is opened.
   front.start();
-  const pages =
-    store &&
-    new MeasuredPagesFile(stateFolder, (err) =>
-      logger.warn({ err }, 'the measurement of the device could not be kept for a restart'),
-    );
-  const knownFile =
-    store &&
-    new KnownDeviceFile(
-      stateFolder,
-      { version: version(), selector: options.device, env: process.env, kernelDriver: kernelDriverOf },
-      (err) => logger.warn({ err }, 'what is known of the device could not be kept for a restart'),
-    );
-  const known = knownFile?.read();
-  const device = known ? Device.openLater(known, { pages }) : await Device.open(options.device, { pages });
+  const description = stack.use(
+    new DescriptionFile(options.aboutDir ?? join(options.runtimeDir, ABOUT_FOLDER), (err) =>
+      logger.warn(
+        { err },
+        'the description of the device could not be changed: clients find it by UUID only',
+      ),
+    ),
+  );
+  const { device, log, opening } = await openDevice(options.device, store ? stateFolder : undefined, logger);
   stack.defer(() => device.close());
-  const log = logger.child({ device: uuidText(device.info.deviceUuid) });
-  const deviceOpened = () => {
-    log.info('the device was opened');
-    knownFile?.save(device.known);
-  };
-  const opening = device.opening?.then(deviceOpened, (failure) => {
-    knownFile?.remove();
-    throw failure;
+  description.write({
+    uuid: uuidText(device.info.deviceUuid),
+    index: device.info.hostIndex,
+    name: device.info.name,
+    type: device.info.type,
+    pciAddress: device.info.pciAddress || null,
+    daemonVersion: version(),
   });
-  // The owner of the daemon gets the failure.
-  opening?.catch(() => {});
-  if (!opening) deviceOpened();
   const paced = stack.use(new PacedFaults((what, err) => log.error({ err }, what)));
   const reporter = {
     fault: paced.fault,

@@ -2,11 +2,12 @@
  * Inquiries: the options that print something about the policy or the host, and exit. Neither a device nor the
  * runtime folder is opened.
  */
-import { deviceListObject, deviceListText } from './device-list.js';
+
 import { unitSettingsText } from './limits/unit-settings.js';
 import type { Options } from './options.js';
 import { checkPolicy } from './policy/check.js';
 import { loadPolicy } from './policy/load.js';
+import { deviceListObject, deviceListText } from './vulkan/device-list.js';
 import { listDevices } from './vulkan/physical-device.js';
 
 /**

@@ -2,7 +2,7 @@
  * The command line of vkmemd. The supervisor parses its own options (supervisor/settings.ts); here they only
  * appear in the help.
  */
-import { ivshmemDir, runtimeDir } from '@vkmemd/proto';
+import { aboutDir, ivshmemDir, runtimeDir } from '@vkmemd/proto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { EX_USAGE } from './exit-status.js';
 import { version } from './version.js';
@@ -14,6 +14,8 @@ export interface Options {
   readonly runtimeDir: string;
   /** The folder of the sockets for virtual machines, absolute. */
   readonly ivshmemDir: string;
+  /** The folder of the description of the device, absolute. */
+  readonly aboutDir: string;
   readonly logLevel: string;
   /** TCP addresses with ports to serve health and metrics on, as given. */
   readonly adminListen: readonly string[];
@@ -184,6 +186,7 @@ export function parseOptions(argv: readonly string[]): Options {
     device: given.device,
     runtimeDir: runtimeDir(given.runtimeDir),
     ivshmemDir: ivshmemDir(given.runtimeDir),
+    aboutDir: aboutDir(given.runtimeDir),
     logLevel: given.logLevel,
     adminListen: given.adminListen,
     front: given.front,

@@ -24,6 +24,7 @@ export {
   type WithBigint,
 } from './contract/codec.js';
 export { readDescriptorFiles } from './contract/descriptor-set.js';
+export * from './contract/device-description.js';
 export * from './contract/errors.js';
 export * from './contract/ivshmem.js';
 export * from './contract/names.js';

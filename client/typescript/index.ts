@@ -40,6 +40,7 @@ export {
   type DedicatedBy,
   type DedicationName,
   type Device,
+  type DeviceDescription,
   type DeviceType,
   type ErrorCode,
   type Grant,
@@ -69,6 +70,8 @@ export {
 } from '@vkmemd/proto';
 export { Client, type ClientIvshmem, type ClientSignals } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
+export { findDaemons } from './connection/discovery.js';
+export type { FoundDaemon } from './connection/found-daemons.js';
 export type { InheritedAllocations } from './connection/inherited.js';
 export type { ClientEvents, Reconnected, SessionInfo } from './connection/session.js';
 export {

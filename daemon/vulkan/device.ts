@@ -16,6 +16,7 @@
  *   create                                      from a plan to memory
  *   mappable, opaque-fd, dma-buf, rdma-address  one file for each kind: how it is allocated and exported
  *   physical-device, kinds                      the choice of a device; the state of each kind on it
+ *   device-list                                 the devices of the host, as vkmemd prints them
  *   external-support, capabilities, probe/      what the driver reports, and what the probes verified
  *   dedication, page-measurement                whether memory is dedicated to a resource; whether that is faster
  *   foreign-handle                              checks of clients' fds
@@ -100,7 +101,7 @@ export class Device {
    * @param known What that start had as `known`.
    */
   static openLater(known: KnownDevice, options: OpenOptions = {}): Device {
-    return new Device(LiveDevice.openLater(known, options));
+    return new Device(known.info, LiveDevice.openLater(known, options));
   }
 
   /** As LiveDevice.opening: undefined once the device is open. */

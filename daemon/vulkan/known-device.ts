@@ -11,10 +11,11 @@ import { join } from 'node:path';
 import { uuidText } from '@vkmemd/proto';
 import type { Capabilities } from './capabilities.js';
 import type { DeviceInfo } from './native.js';
+import type { HostDevice } from './physical-device.js';
 
 /** What the daemon knows of a device once it was opened and probed. */
 export interface KnownDevice {
-  readonly info: DeviceInfo;
+  readonly info: HostDevice;
   readonly capabilities: Capabilities;
 }
 

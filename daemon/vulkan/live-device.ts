@@ -222,7 +222,8 @@ async function openAndProbe(
 
 /** @throws VkmemError UNAVAILABLE if the device is not as it was known; its index may have changed. */
 function requireSame(known: DeviceInfo, now: DeviceInfo): void {
-  if (isDeepStrictEqual({ ...known, index: 0 }, { ...now, index: 0 })) return;
+  const anywhere = { index: 0, hostIndex: 0 };
+  if (isDeepStrictEqual({ ...known, ...anywhere }, { ...now, ...anywhere })) return;
   const uuid = uuidText(known.deviceUuid);
   throw new VkmemError('UNAVAILABLE', `The device ${uuid} is not as the daemon before it knew it.`);
 }

@@ -3,7 +3,8 @@
  *
  * Devices are listed and chosen in this order: discrete, integrated, virtual, CPU, other; within a type, in
  * the loader's order. A selector names one by UUID (with or without dashes, in any case, also as GPU-UUID), by its index on
- * the host, or by a part of its name (in any case; the first in order if several match).
+ * the host, or by a part of its name (in any case; the first in order if several match). A number of one or two digits
+ * is an index only: otherwise 2 would be a part of the name H200 on a host without an index 2.
  *
  * The index on the host is the position in the order of PCI addresses, which is also nvidia-smi's order and CUDA's with
  * CUDA_DEVICE_ORDER=PCI_BUS_ID; the loader's order may change with layers and drivers. Devices without an address follow
@@ -98,5 +99,6 @@ function find(devices: readonly HostDevice[], wanted: string): HostDevice | unde
   const byIndex = /^\d+$/.test(wanted)
     ? devices.find((device) => device.hostIndex === Number(wanted))
     : undefined;
-  return byIndex ?? devices.find((device) => device.name.toLowerCase().includes(wanted));
+  if (byIndex !== undefined || /^\d{1,2}$/.test(wanted)) return byIndex;
+  return devices.find((device) => device.name.toLowerCase().includes(wanted));
 }

@@ -1,10 +1,11 @@
 /**
  * The folder of a daemon's sockets, as the daemon itself determines it. The first of these that is set is used: an
- * explicit folder; $VKMEMD_RUNTIME_DIR; $RUNTIME_DIRECTORY, which systemd sets (its first entry that is not the
- * folder of sockets for virtual machines); $XDG_RUNTIME_DIR/vkmemd; /run/vkmemd. Clients look for a daemon
+ * explicit folder; $VKMEMD_RUNTIME_DIR; $RUNTIME_DIRECTORY, which systemd sets (its first entry that is not one of
+ * the two folders below); $XDG_RUNTIME_DIR/vkmemd; /run/vkmemd. Clients look for a daemon
  * instead: a unit's own $RUNTIME_DIRECTORY says nothing about another unit's sockets.
  */
 import { basename, isAbsolute, join, resolve } from 'node:path';
+import { ABOUT_FOLDER } from './device-description.js';
 import { IVSHMEM_FOLDER } from './names.js';
 
 /** Where the sockets of the only daemon of a system are. */
@@ -31,6 +32,9 @@ export function userRuntimeDir(env: Environment = process.env): string | undefin
 const entriesOf = (env: Environment): string[] =>
   env.RUNTIME_DIRECTORY?.split(':').filter((entry) => isAbsolute(entry)) ?? [];
 
+/** Folders of a unit that are not its runtime folder. */
+const INNER: readonly string[] = [IVSHMEM_FOLDER, ABOUT_FOLDER];
+
 /** The folder that is named, rather than found by a rule. */
 const named = (explicit: string | undefined, env: Environment): string | undefined => {
   const folder = explicit || env[RUNTIME_DIR_VARIABLE];
@@ -42,8 +46,14 @@ const named = (explicit: string | undefined, env: Environment): string | undefin
  * @param explicit A path that overrides the environment; made absolute.
  */
 export function runtimeDir(explicit?: string, env: Environment = process.env): string {
-  const ofSystemd = entriesOf(env).find((entry) => basename(entry) !== IVSHMEM_FOLDER);
+  const ofSystemd = entriesOf(env).find((entry) => !INNER.includes(basename(entry)));
   return named(explicit, env) ?? ofSystemd ?? userRuntimeDir(env) ?? SYSTEM_RUNTIME_DIR;
+}
+
+/** The entry of $RUNTIME_DIRECTORY with that name, otherwise a subfolder of the runtime folder. */
+function innerDir(name: string, explicit: string | undefined, env: Environment): string {
+  const own = named(explicit, env) ? undefined : entriesOf(env).find((entry) => basename(entry) === name);
+  return own ?? join(runtimeDir(explicit, env), name);
 }
 
 /**
@@ -51,8 +61,10 @@ export function runtimeDir(explicit?: string, env: Environment = process.env): s
  * otherwise a subfolder of the runtime folder.
  */
 export function ivshmemDir(explicit?: string, env: Environment = process.env): string {
-  const own = named(explicit, env)
-    ? undefined
-    : entriesOf(env).find((entry) => basename(entry) === IVSHMEM_FOLDER);
-  return own ?? join(runtimeDir(explicit, env), IVSHMEM_FOLDER);
+  return innerDir(IVSHMEM_FOLDER, explicit, env);
+}
+
+/** The path of the folder with the description of the daemon's device, likewise. */
+export function aboutDir(explicit?: string, env: Environment = process.env): string {
+  return innerDir(ABOUT_FOLDER, explicit, env);
 }

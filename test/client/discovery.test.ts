@@ -1,7 +1,8 @@
 /** Which daemon clients find: by options, by the environment, and where there are several. */
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect, connectControl } from '@vkmemd/client';
+import { connect, connectControl, type FoundDaemon } from '@vkmemd/client';
 import t, { type Test } from 'tap';
 import { asUser } from '../support/as-user.js';
 import { plainEnvironment, root, startDaemon, temporaryFolder } from '../support/daemon.js';
@@ -11,15 +12,18 @@ import { noOtherUser, OTHER_UID } from '../support/uid.js';
 interface Place {
   readonly runtimeDir?: string;
   readonly handoffSocket?: string;
-  readonly device?: string;
+  readonly device?: string | number;
 }
 /** Not exported by the library. */
-const { findDaemon } = (await import(join(root, 'client/typescript/dist/connection/discovery.js'))) as {
+const { findDaemon, findDaemons } = (await import(
+  join(root, 'client/typescript/dist/connection/discovery.js')
+)) as {
   findDaemon(
     place: Place,
     env?: Record<string, string>,
     system?: string,
   ): { handoff: string; control: string };
+  findDaemons(place: Place, env?: Record<string, string>): FoundDaemon[];
 };
 const VKMEMCTL = join(root, 'client/typescript/bin/vkmemctl.js');
 const UUIDS = ['11112222-3333-4444-5555-666677778888', '9999aaaa-3333-4444-5555-666677778888'] as const;
@@ -73,18 +77,21 @@ t.test('otherwise the first that has a socket', async (t) => {
   t.same(find(empty, own), socketsIn(empty), 'a link that dangles is there: the failure to connect names it');
 });
 
-t.test('one of several daemons is chosen by its device', async (t) => {
+t.test('one of several daemons is chosen by the UUID of its device', async (t) => {
   const [first, second] = UUIDS;
   const one = folderOf(t, join('devices', first));
   const both = folderOf(t, ...UUIDS.map((uuid) => join('devices', uuid)));
   t.same(findDaemon({}, none, one), socketsIn(join(one, 'devices', first)), 'the only one');
   t.same(findDaemon({ runtimeDir: one }, none), socketsIn(join(one, 'devices', first)));
+  t.same(findDaemon({ device: ' ' }, none, one), socketsIn(join(one, 'devices', first)), 'none is chosen');
+  const list = UUIDS.map((uuid) => `not started \\(${uuid}, ${both}/devices/${uuid}\\)`).join('; ');
   const several = {
     code: 'INVALID_ARGUMENT',
-    message: new RegExp(`${first}, ${second}`),
+    message: new RegExp(`${both} has daemons of several devices: ${list}\\. Choose one by`),
     metadata: { field: 'device' },
   };
   t.throws(() => findDaemon({}, none, both), several, 'the error names all');
+  t.throws(() => findDaemon({ device: '' }, none, both), several);
   const forms = [
     second,
     '9999',
@@ -96,12 +103,105 @@ t.test('one of several daemons is chosen by its device', async (t) => {
   for (const device of forms) {
     t.same(findDaemon({ device }, none, both), socketsIn(join(both, 'devices', second)), device);
   }
-  const absent = {
-    code: 'UNAVAILABLE',
-    message: new RegExp(`device 7777 .* \\(devices: ${first}, ${second}\\)`),
-  };
+  const absent = { code: 'UNAVAILABLE', message: new RegExp(`device 7777 .* \\(${list}\\)`) };
   t.throws(() => findDaemon({ device: '7777' }, none, both), absent);
+  t.throws(() => findDaemon({ device: '99' }, none, both), { code: 'UNAVAILABLE' }, 'too few digits');
+  t.throws(() => findDaemon({ device: 9 }, none, both), { code: 'UNAVAILABLE' }, 'an index is not a digit');
   t.throws(() => findDaemon({ device: '1111' }, none, folderOf(t, '.')), { code: 'UNAVAILABLE' });
+  for (const device of [-1, 0.5, Number.NaN, {}, null]) {
+    const wrong = { code: 'INVALID_ARGUMENT', message: /device: .* is neither a text nor an index/ };
+    t.throws(() => findDaemon({ device } as Place, none, both), wrong, String(device));
+  }
+});
+
+/** As a daemon writes it. */
+function describe(
+  folder: string,
+  uuid: string,
+  index: number,
+  name: string,
+  pciAddress: string | null = null,
+) {
+  mkdirSync(join(folder, 'about'), { recursive: true });
+  const text = JSON.stringify({ uuid, index, name, type: 'discrete', pciAddress, daemonVersion: '1.2.3' });
+  writeFileSync(join(folder, 'about/device.json'), text);
+}
+
+t.test('a device is also an index or a name, where the daemon describes it', async (t) => {
+  const [first, second] = UUIDS;
+  const third = '0000ffff-3333-4444-5555-666677778888';
+  const at = (uuid: string) => join(folder, 'devices', uuid);
+  const folder = folderOf(t, ...[first, second, third].map((uuid) => join('devices', uuid)));
+  describe(at(first), first, 1, 'NVIDIA H200', '0000:c1:00.0');
+  describe(at(second), second, 0, 'NVIDIA H200 NVL', '0000:41:00.0');
+  const found = (device: string | number) => findDaemon({ device }, none, folder);
+  const forms: [string | number, string][] = [
+    [0, second],
+    ['1', first],
+    [1, first],
+    ['nvidia h200', first],
+    ['NVL', second],
+    ['0000ffff', third],
+  ];
+  for (const [device, uuid] of forms) t.same(found(device), socketsIn(at(uuid)), String(device));
+  const ambiguous = {
+    code: 'INVALID_ARGUMENT',
+    message: `device: 'H200' matches several devices of ${folder}: 1: NVIDIA H200 (${first}, ${at(first)}); 0: NVIDIA H200 NVL (${second}, ${at(second)}).`,
+  };
+  t.throws(() => found('H200'), { code: ambiguous.code, reason: ambiguous.message });
+  t.throws(() => found(2), { code: 'UNAVAILABLE', message: /device 2 .*not started \(0000ffff/ });
+  t.throws(() => found('20'), { code: 'UNAVAILABLE' }, 'a small number is no part of a name');
+  t.throws(() => found('200'), { code: 'INVALID_ARGUMENT' }, 'a larger one is');
+  t.throws(() => findDaemon({}, none, folder), { message: /not started .*1: NVIDIA H200 / }, 'all are named');
+  writeFileSync(join(folder, 'handoff.sock'), '');
+  t.throws(() => findDaemon({}, none, folder), { message: new RegExp(`UUID unknown, ${folder}\\);`) });
+  describe(folder, 'GPU-ABCDABCD-3333-4444-5555-666677778888', 7, 'Radeon');
+  t.same(found('radeon'), socketsIn(folder), 'one without a folder of its own, by its description');
+  t.same(found('abcdabcd'), socketsIn(folder));
+  const listed = findDaemons({ runtimeDir: folder }, none);
+  t.match(listed, [
+    { runtimeDir: at(second), uuid: second, device: { index: 0, pciAddress: '0000:41:00.0' } },
+    { runtimeDir: at(first), uuid: first },
+    { runtimeDir: folder, uuid: 'abcdabcd-3333-4444-5555-666677778888', device: { daemonVersion: '1.2.3' } },
+    { runtimeDir: at(third), uuid: third, device: null },
+  ]);
+});
+
+t.test('a file that is not a description is ignored', async (t) => {
+  const [first] = UUIDS;
+  const folder = folderOf(t, join('devices', first));
+  const about = join(folder, 'devices', first, 'about');
+  const path = join(about, 'device.json');
+  const device = () => findDaemons({ runtimeDir: folder }, none)[0]?.device;
+  describe(join(folder, 'devices', first), first, 3, 'a\u001b[2J\u202eb'.repeat(200));
+  t.match(device(), { index: 3, name: /^(a\[2Jb)+/ }, 'control characters are removed');
+  t.equal(device()?.name.length, 256);
+  const good = { uuid: first, index: 0, name: '', type: 'cpu', pciAddress: null, daemonVersion: '' };
+  writeFileSync(path, JSON.stringify(good));
+  t.match(device(), { index: 0 });
+  const faults = [
+    { uuid: 'x' },
+    { index: -1 },
+    { index: '0' },
+    { name: 1 },
+    { type: 'GPU' },
+    { pciAddress: '/etc' },
+    { daemonVersion: null },
+  ];
+  for (const fault of faults) {
+    writeFileSync(path, JSON.stringify({ ...good, ...fault }));
+    t.equal(device(), null, JSON.stringify(fault));
+  }
+  for (const text of ['', 'null', '[]', '{', JSON.stringify(good).padEnd(5000)]) {
+    writeFileSync(path, text);
+    t.equal(device(), null, `${text.slice(0, 10)}, ${text.length} bytes`);
+  }
+  rmSync(path);
+  symlinkSync('/dev/zero', path);
+  t.equal(device(), null, 'a link is not followed');
+  rmSync(path);
+  execFileSync('mkfifo', [path]);
+  t.equal(device(), null, 'and a FIFO is not waited for');
 });
 
 t.test('control requests go to the daemon beside the handoff socket', async (t) => {

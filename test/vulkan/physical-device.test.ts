@@ -120,6 +120,8 @@ t.test('a selector is a UUID, an index or a part of the name', async (t) => {
   t.equal(chooseDevice(devices, '2'), cpu);
   t.equal(chooseDevice(devices, '200'), h200, 'a number that is not an index is a part of a name');
   t.equal(chooseDevice(devices, 'LLVM'), cpu);
+  for (const absent of ['3', '20'])
+    t.throws(() => chooseDevice(devices, absent), /no device matches/, 'but not one of two digits');
 });
 
 t.test('a selector without a match is refused with the list of devices', async (t) => {

@@ -67,7 +67,7 @@ const numbers = (_key: string, value: unknown) => (typeof value === 'bigint' ? N
  * These options belong to the program and are shown in the program's help. Commands accept them too, so that they
  * may appear anywhere on the command line.
  */
-const FLAGS = ['--runtime-dir <folder>', '--device <uuid>', '--expect-uid <user>'];
+const FLAGS = ['--runtime-dir <folder>', '--device <which>', '--expect-uid <user>'];
 const PLACE = FLAGS.map((flags) => new Option(flags).hideHelp());
 
 /**

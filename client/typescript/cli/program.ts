@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { allocCommand } from './alloc.js';
 import { budgetCommand } from './budget.js';
 import { EXIT_FAILED, errorObject, report } from './command.js';
+import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
 import { drainCommand } from './drain.js';
 import { execCommand } from './exec.js';
@@ -30,7 +31,8 @@ that restarts). 'exec', 'vm run' and 'vm ivshmem --fd' exit with the code of the
 
 Examples:
   $ vkmemctl status
-  $ vkmemctl doctor
+  $ vkmemctl devices
+  $ vkmemctl doctor --device 1
   $ vkmemctl alloc frames --size 64M
   $ vkmemctl ls --json
   $ vkmemctl exec --allocate name=frames,size=64M -- node worker.mjs
@@ -53,8 +55,8 @@ const program = new Command('vkmemctl')
     "the daemon's runtime folder (default: $VKMEMD_RUNTIME_DIR; else /run/vkmemd or $XDG_RUNTIME_DIR/vkmemd)",
   )
   .option(
-    '--device <uuid>',
-    'where several daemons have a device each: the UUID of the device (also GPU-UUID), or its first digits',
+    '--device <which>',
+    'where several daemons have a device each: its UUID (also GPU-UUID, or its first digits), index or name (see devices)',
   )
   .option(
     '--expect-uid <user>',
@@ -62,6 +64,7 @@ const program = new Command('vkmemctl')
   )
   .addHelpText('after', HELP)
   .addCommand(statusCommand())
+  .addCommand(devicesCommand())
   .addCommand(doctorCommand())
   .addCommand(lsCommand())
   .addCommand(budgetCommand())

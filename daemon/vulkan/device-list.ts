@@ -2,7 +2,7 @@
  * The output of `vkmemd --list-devices`: the devices of this host, in the order of their indices.
  */
 import { uuidText } from '@vkmemd/proto';
-import { driverText, type HostDevice } from './vulkan/physical-device.js';
+import { driverText, type HostDevice } from './physical-device.js';
 
 /** One device of the list, as JSON. */
 export interface ListedDevice {
