@@ -48,7 +48,11 @@ export class LiveDevice {
   #lost: NativeDevice | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor({ info, capabilities }: KnownDevice, options: OpenOptions, opened: Opened | undefined) {
+  private constructor(
+    { info, capabilities }: { readonly info: DeviceInfo; readonly capabilities: Capabilities },
+    options: OpenOptions,
+    opened: Opened | undefined,
+  ) {
     this.info = info;
     this.#options = options;
     this.#opened = opened;
