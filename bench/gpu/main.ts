@@ -211,3 +211,5 @@ try {
   if (failure instanceof WrongUse) process.stderr.write(USAGE);
   process.exitCode = failure instanceof WrongUse ? 2 : 3;
 }
+// What was given up after its time must not keep this process.
+process.exit();

@@ -110,6 +110,8 @@ class Server implements AsyncDisposable {
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#exit = once(this.#child, 'exit');
     this.#errors = text(this.#child.stderr);
+    // A program that has ended is noticed by its missing answer.
+    this.#child.stdin.on('error', () => {});
     process.once('exit', this.kill);
   }
 

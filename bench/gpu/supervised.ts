@@ -57,8 +57,9 @@ export class SupervisedDaemon implements AsyncDisposable {
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]);
   }
 
+  /** Resolves when it serves, or when it has ended. */
   async #serving(): Promise<void> {
-    for (;;) {
+    while (this.#child.exitCode === null && this.#child.signalCode === null) {
       const control = connectControl({ runtimeDir: this.runtimeDir });
       try {
         await control.devices();

@@ -83,6 +83,24 @@ t.test('the steps of CUDA, on a fake', async (t) => {
   t.strictSame(readdirSync(tmp), [], 'no file is left');
 });
 
+t.test('a phase that fails loses no other, and ends', async (t) => {
+  const tmp = temporaryFolder(t);
+  // Too few for a supervisor.
+  const limited = ['-c', 'ulimit -n 1024; exec "$@"', 'sh', process.execPath, PROGRAM, ...SMALL];
+  const env = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest(), TMPDIR: tmp };
+  const { status, stdout, stderr } = spawnSync('sh', [...limited, '--phases', 'steady,killed'], {
+    env,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  t.equal(status, 0, stderr);
+  const { rows }: Report = JSON.parse(stdout);
+  const of = (id: string) => rows.find((row) => row.id === id);
+  t.match(of('small'), { vkmemd: Number, native: Number });
+  for (const id of ['killed', 'killedMany']) t.match(of(id)?.skipped, /RLIMIT_NOFILE/, id);
+  t.strictSame(readdirSync(tmp), [], 'no file is left');
+});
+
 t.test('wrong options', async (t) => {
   for (const args of [
     ['--size', '7'],
