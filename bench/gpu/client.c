@@ -15,7 +15,7 @@
 #include "../../examples/cuda/handoff.h"
 #include "measure.h"
 
-enum { kWarmUp = 20, kPatienceMs = 60000, kPauseUs = 500 };
+enum { kWarmUp = 20, kPatienceMs = 30000, kPauseUs = 500 };
 
 static Session session;
 

@@ -19,13 +19,14 @@ import { allowed } from '../machine.js';
 import { type Bench, reasonOf, startDaemon } from './bench.js';
 import { measureKilled } from './killed.js';
 import { measureLarge } from './large.js';
-import { Programs } from './programs.js';
-import { GIB, LARGE, MANY, MIB, type Report, Rows, sizeText, table } from './rows.js';
+import { Programs, within } from './programs.js';
+import { GIB, LARGE, MANY, MIB, type Report, ROW_NAMES, Rows, sizeText, table } from './rows.js';
 import { measureMany, measureSteady } from './small.js';
 
 const PHASES = ['large', 'steady', 'many', 'killed'] as const;
 type Phase = (typeof PHASES)[number];
 const ROUNDS = 5;
+const LIMIT_S = 300;
 /** Milliseconds that one run of a program may take. */
 const PATIENCE_MS = 60_000;
 /** The part of the available memory that the large memory may take. */
@@ -45,6 +46,7 @@ two minutes on an H200.
   --many N         small memories of 2 MiB, and parts of the large one; default ${MANY}, at most 4000
   --rounds N       of which medians are reported; default ${ROUNDS}
   --phases LIST    of ${PHASES.join(',')}; default all
+  --limit SECONDS  of the whole; rows that are not measured by then are skipped; default ${LIMIT_S}
   --check          exit with 1 if a goal is missed
   --help           print this text
 `;
@@ -85,6 +87,7 @@ function optionsOf(args: readonly string[]) {
     many: text(String(MANY)),
     rounds: text(String(ROUNDS)),
     phases: text(PHASES.join(',')),
+    limit: text(String(LIMIT_S)),
     check: boolean,
     help: boolean,
   };
@@ -100,6 +103,7 @@ function optionsOf(args: readonly string[]) {
     many: countOf('many', values.many, 4000),
     rounds: countOf('rounds', values.rounds, 1000),
     phases: phasesOf(values.phases),
+    limit: countOf('limit', values.limit, 3600),
   };
 }
 
@@ -164,7 +168,7 @@ async function run({ json, check, ...options }: ReturnType<typeof optionsOf>, fo
   if (noCuda !== undefined) say(`without CUDA: ${noCuda}`);
   const { many, rounds, phases } = options;
   const largeBytes = fitting(options.size, available);
-  const rows = new Rows();
+  const rows = new Rows(say);
   const bench: Bench = { programs, rows, folder, uuid, largeBytes, many, rounds, noCuda, say };
   const measure: Record<Phase, () => Promise<void>> = {
     large: () => measureLarge(bench),
@@ -172,7 +176,15 @@ async function run({ json, check, ...options }: ReturnType<typeof optionsOf>, fo
     many: () => measureMany(bench),
     killed: () => measureKilled(bench),
   };
-  for (const phase of PHASES) if (phases.includes(phase)) await measure[phase]();
+  const all = async () => {
+    for (const phase of PHASES) if (phases.includes(phase)) await measure[phase]();
+  };
+  try {
+    await within(options.limit * 1000, 'the benchmark', all());
+  } catch (failure) {
+    say(reasonOf(failure));
+    rows.skipped(ROW_NAMES, reasonOf(failure));
+  }
   const report: Report = {
     date: new Date().toISOString().slice(0, 10),
     ...device,
@@ -197,10 +209,23 @@ async function main(): Promise<number> {
     return 0;
   }
   const folder = mkdtempSync(join(tmpdir(), 'vkmemd-bench-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
-  return run(options, folder);
+  // Added last, so that it runs when the processes that use the folder have been killed.
+  const removeAtExit = () => {
+    process.once('exit', () =>
+      rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }),
+    );
+  };
+  for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
+    process.once(signal, () => {
+      removeAtExit();
+      process.exit(code);
+    });
+  }
+  try {
+    return await run(options, folder);
+  } finally {
+    removeAtExit();
+  }
 }
 
 try {

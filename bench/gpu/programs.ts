@@ -68,8 +68,10 @@ export class Programs {
       timeout: this.#patience,
       killSignal: 'SIGKILL',
     });
+    const kill = () => void child.kill('SIGKILL');
+    process.once('exit', kill);
     const [output, errors] = [text(child.stdout), text(child.stderr)];
-    const [code, signal] = await once(child, 'close');
+    const [code, signal] = await once(child, 'close').finally(() => process.off('exit', kill));
     if (code !== 0) {
       const late =
         signal === 'SIGKILL' ? `was killed after ${this.#patience} ms` : `ended with ${code ?? signal}`;

@@ -55,7 +55,7 @@ export const ROWS = {
   killedMany: ms('SIGKILL to the first claim, LARGE in MANY', { of: 'vkmemd', atMost: 800, with: 'LARGE' }),
 } as const satisfies Readonly<Record<string, Definition>>;
 export type RowName = keyof typeof ROWS;
-const NAMES = Object.keys(ROWS) as readonly RowName[];
+export const ROW_NAMES = Object.keys(ROWS) as readonly RowName[];
 
 /** What was measured, in the row's unit; medians are reported. */
 export interface Samples {
@@ -116,9 +116,21 @@ function goalText({ atMost, atLeast, of }: Goal, unit: string): string {
 export class Rows {
   readonly #samples = new Map<RowName, Samples>();
   readonly #reasons = new Map<RowName, string>();
+  readonly #say: (text: string) => void;
+
+  /** @param say Is given each row as soon as it was measured, so that an end before the report loses none. */
+  constructor(say: (text: string) => void = () => {}) {
+    this.#say = say;
+  }
 
   measured(name: RowName, samples: Samples): void {
     this.#samples.set(name, samples);
+    const [vkmemd, native] = [samples.vkmemd, samples.native ?? []].map((all) =>
+      all.length ? median(all) : null,
+    );
+    this.#say(
+      `${name}: vkmemd ${number(vkmemd ?? null)} ${ROWS[name].unit}, native ${number(native ?? null) || '-'}`,
+    );
   }
 
   /** Has no effect on rows that were measured, or skipped before. */
@@ -127,7 +139,7 @@ export class Rows {
   }
 
   all({ largeBytes, many }: { readonly largeBytes: number; readonly many: number }): Row[] {
-    return NAMES.map((id) => {
+    return ROW_NAMES.map((id) => {
       const { name, unit, goal }: Definition = ROWS[id];
       const text = name.replace('LARGE', sizeText(largeBytes)).replace('MANY', manyText(many));
       const row = { id, name: text, unit, goal: goal ? goalText(goal, unit) : null };

@@ -17,7 +17,14 @@ const STOP_MS = 60_000;
 export class SupervisedDaemon implements AsyncDisposable {
   readonly runtimeDir: string;
   readonly #child: ChildProcess;
-  readonly #kill = (): void => void this.#child.kill('SIGKILL');
+  readonly #kill = (): void => {
+    try {
+      process.kill(this.core, 'SIGKILL');
+    } catch {
+      // It has no core, or has ended.
+    }
+    this.#child.kill('SIGKILL');
+  };
 
   private constructor(child: ChildProcess, runtimeDir: string) {
     this.#child = child;
@@ -54,7 +61,9 @@ export class SupervisedDaemon implements AsyncDisposable {
   /** The pid of the core, which is the supervisor's only child. */
   get core(): number {
     const { pid } = this.#child;
-    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]);
+    const core = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]);
+    if (!core) throw new Error('the supervisor has no daemon');
+    return core;
   }
 
   /** Resolves when it serves, or when it has ended. */

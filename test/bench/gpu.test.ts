@@ -101,6 +101,16 @@ t.test('a phase that fails loses no other, and ends', async (t) => {
   t.strictSame(readdirSync(tmp), [], 'no file is left');
 });
 
+t.test('an end before the last row', async (t) => {
+  const tmp = temporaryFolder(t);
+  const args = ['--json', '--size', '16M', '--rounds', '1000', '--phases', 'killed', '--limit', '1'];
+  const { status, stdout, stderr } = run(args, { TMPDIR: tmp });
+  t.equal(status, 0, stderr);
+  const { rows }: Report = JSON.parse(stdout);
+  t.match(rows.find(({ id }) => id === 'killed')?.skipped, 'the benchmark took more than 1000 ms');
+  t.strictSame(readdirSync(tmp), [], 'no file is left, whatever was running');
+});
+
 t.test('wrong options', async (t) => {
   for (const args of [
     ['--size', '7'],
