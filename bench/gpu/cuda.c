@@ -93,7 +93,7 @@ static void Allocate(CUdevice device, uint64_t bytes, int rounds) {
     CUdeviceptr address = 0;
     const double begun = NowMs();
     const CUmemGenericAllocationHandle handle = Create(device, bytes);
-    CUDA(cuMemAddressReserve, &address, bytes, 0, 0, 0);
+    CUDA(cuMemAddressReserve, &address, bytes, kCudaGranularity, 0, 0);
     CUDA(cuMemMap, address, bytes, 0, handle, 0);
     CUDA(cuMemSetAccess, address, bytes, &access, 1);
     CUDA(cuMemsetD32Async, address, 0, bytes / kWord, NULL);
@@ -195,7 +195,7 @@ static void Add(Mapping* mapping, int fd, uint64_t bytes, int count) {
   const double begun = NowMs();
   if (mapping->reserved == 0) {
     mapping->reserved = bytes * (uint64_t)count;
-    CUDA(cuMemAddressReserve, &mapping->address, mapping->reserved, 0, 0, 0);
+    CUDA(cuMemAddressReserve, &mapping->address, mapping->reserved, kCudaGranularity, 0, 0);
   }
   if (mapping->mapped + bytes > mapping->reserved) Fail("the memories differ in size");
   CudaRequire("cuMemImportFromShareableHandle", CudaImport(&handle, fd));

@@ -46,24 +46,28 @@ async function allocateAndFree(bench: Bench, socket: string): Promise<void> {
   rows.measured('free', { vkmemd: own.free, ...measured, ...(measured.native && { native: times.free }) });
 }
 
-/** @param prefix The name, or of several the beginning of their names. */
-export async function attachTimes(
-  { programs, rounds, uuid }: Bench,
-  socket: string,
-  prefix: string,
-  count: number,
+/** Runs `cuda attach` as often as there are rounds, and prints what each step took. @returns the milliseconds. */
+async function attached(
+  { programs, rounds, say }: Bench,
+  args: readonly (string | number)[],
 ): Promise<number[]> {
-  const args = ['attach', uuid, 'vkmemd', socket, prefix, count];
-  return (await repeat(rounds, () => programs.run<Attached>('cuda', args))).map(({ ms }) => ms);
+  return repeat(rounds, async () => {
+    const steps = await programs.run<Attached>('cuda', ['attach', ...args]);
+    say(`  ${args[1]} ${JSON.stringify(steps)}`);
+    return steps.ms;
+  });
 }
+
+/** @param prefix The name, or of several the beginning of their names. */
+export const attachTimes = (bench: Bench, socket: string, prefix: string, count: number): Promise<number[]> =>
+  attached(bench, [bench.uuid, 'vkmemd', socket, prefix, count]);
 
 /** The same with native memory, whose fds a holder passes. */
 export async function nativeAttachTimes(bench: Bench, bytes: number, count: number): Promise<number[]> {
-  const { programs, rounds, uuid } = bench;
+  const { programs, uuid } = bench;
   const socket = join(newFolder(bench), 'holder.sock');
   await using _holder = await programs.serve('cuda', ['hold', uuid, socket, bytes, count]);
-  const args = ['attach', uuid, 'native', socket, count];
-  return (await repeat(rounds, () => programs.run<Attached>('cuda', args))).map(({ ms }) => ms);
+  return await attached(bench, [uuid, 'native', socket, count]);
 }
 
 /** The bytes that a time in milliseconds moved, as GB/s. */

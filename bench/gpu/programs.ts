@@ -2,7 +2,7 @@
  * The programs in C of the GPU benchmark, compiled for this machine into a folder of the run. They need neither
  * CUDA's toolkit nor a header of Vulkan, only the drivers' libraries at run time.
  */
-import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -38,14 +38,14 @@ export class Programs {
   readonly #patience: number;
 
   /**
-   * Compiles them with $CC, `cc` unless set.
+   * Compiles them with $CC, or `cc`, or `gcc`.
    * @param folder for the programs; the caller removes it.
    * @throws Error where there is no compiler, or with its output.
    */
   constructor(folder: string, patience: number) {
     this.#folder = folder;
     this.#patience = patience;
-    const compiler = process.env.CC ?? 'cc';
+    const compiler = process.env.CC ?? (spawnSync('cc', ['--version']).error ? 'gcc' : 'cc');
     for (const program of PROGRAMS) {
       const source = join(FOLDER, `${program}.c`);
       try {

@@ -154,7 +154,7 @@ static void MapReadOnly(const Weights* weights) {
   const CUmemAccessDesc access = CudaAccess(weights->device, CU_MEM_ACCESS_FLAGS_PROT_READ);
   CUdeviceptr address = 0;
   Fill(weights->address, 0x0badcafe);
-  CUDA(cuMemAddressReserve, &address, weights->memory.bytes, 0, 0, 0);
+  CUDA(cuMemAddressReserve, &address, weights->memory.bytes, kCudaGranularity, 0, 0);
   CUDA(cuMemMap, address, weights->memory.bytes, 0, weights->handle, 0);
   CUDA(cuMemSetAccess, address, weights->memory.bytes, &access, 1);
   Expect(address, 0x0badcafe, "the read-only mapping");
@@ -196,7 +196,7 @@ int main(int argc, char** argv) {
   CUcontext context = NULL;
   CUDA(cuDevicePrimaryCtxRetain, &context, weights.device);
   CUDA(cuCtxSetCurrent, context);
-  CUDA(cuMemAddressReserve, &weights.address, weights.memory.bytes, 0, kAddress, 0);
+  CUDA(cuMemAddressReserve, &weights.address, weights.memory.bytes, kCudaGranularity, kAddress, 0);
   if (weights.address != kAddress) printf("0x%llx is not free in this process\n", kAddress);
   Wake(&weights);
   printf("%" PRIu64 " MiB of GPU %d at 0x%llx\n", weights.memory.bytes >> 20, weights.device,

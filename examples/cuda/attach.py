@@ -25,6 +25,8 @@ import struct
 import sys
 
 ADDRESS = 0x700000000000
+# Of sizes and addresses that are mapped, in bytes (cuMemGetAllocationGranularity).
+GRANULARITY = 2 << 20
 WORDS = 1024
 
 # cuda.h.
@@ -180,7 +182,7 @@ class Weights:
         self.cuda, self.fd, self.size, self.device = cuda, fd, size, device
         self.handle = u64()
         address = u64()
-        cuda("cuMemAddressReserve", ctypes.byref(address), u64(size), u64(0), u64(ADDRESS), u64(0))
+        cuda("cuMemAddressReserve", ctypes.byref(address), u64(size), u64(GRANULARITY), u64(ADDRESS), u64(0))
         self.address = address.value
         self.wake()
 
@@ -294,7 +296,7 @@ def map_read_only(cuda, weights):
     """
     address = u64()
     weights.fill(weights.address, 0x0BADCAFE)
-    cuda("cuMemAddressReserve", ctypes.byref(address), u64(weights.size), u64(0), u64(0), u64(0))
+    cuda("cuMemAddressReserve", ctypes.byref(address), u64(weights.size), u64(GRANULARITY), u64(0), u64(0))
     cuda("cuMemMap", address, u64(weights.size), u64(0), weights.handle, u64(0))
     weights.allow(address.value, [weights.device], PROT_READ)
     weights.expect(address.value, 0x0BADCAFE, "the read-only mapping")

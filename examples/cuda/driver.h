@@ -30,6 +30,9 @@ typedef struct {
   unsigned char bytes[16];
 } CUuuid;
 
+// Of sizes and addresses that are mapped, in bytes (cuMemGetAllocationGranularity).
+enum { kCudaGranularity = 2 << 20 };
+
 enum {
   CU_MEM_ALLOCATION_TYPE_PINNED = 1,
   CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR = 1,

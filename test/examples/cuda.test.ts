@@ -13,7 +13,7 @@ import { assertNoLeaks, root, startDaemon, temporaryFolder } from '../support/da
 const OTHER = '00112233445566778899aabbccddeeff';
 
 t.test('memory in CUDA by C and by Python', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(150_000);
   const { runtimeDir } = await startDaemon(t);
   const control = new ControlWire(runtimeDir);
   const { devices } = await control.call('ListDevices', {});

@@ -214,7 +214,8 @@ CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
 }
 CUresult cuMemAddressReserve(CUdeviceptr* address, size_t size, size_t alignment, CUdeviceptr hint,
                              unsigned long long flags) {
-  if (size == 0 || size % kGranule != 0 || flags != 0 || alignment != 0) return kInvalidValue;
+  if (size == 0 || size % kGranule != 0 || flags != 0 || (alignment != 0 && alignment != kGranule))
+    return kInvalidValue;
   void* at = mmap(At(hint), size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED || reserved_count == kMaxEntries) return kOutOfMemory;
   *address = (CUdeviceptr)(uintptr_t)at;
