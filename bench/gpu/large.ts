@@ -46,16 +46,20 @@ async function allocateAndFree(bench: Bench, socket: string): Promise<void> {
   rows.measured('free', { vkmemd: own.free, ...measured, ...(measured.native && { native: times.free }) });
 }
 
-/** Runs `cuda attach` as often as there are rounds, and prints what each step took. @returns the milliseconds. */
+/**
+ * Runs `cuda attach` as often as there are rounds, and once before, when the daemon or the holder is cold. Prints what
+ * each step took. @returns the milliseconds.
+ */
 async function attached(
   { programs, rounds, say }: Bench,
   args: readonly (string | number)[],
 ): Promise<number[]> {
-  return repeat(rounds, async () => {
+  const times = await repeat(rounds + 1, async () => {
     const steps = await programs.run<Attached>('cuda', ['attach', ...args]);
     say(`  ${args[1]} ${JSON.stringify(steps)}`);
     return steps.ms;
   });
+  return times.slice(1);
 }
 
 /** @param prefix The name, or of several the beginning of their names. */
