@@ -42,6 +42,7 @@ import type { StartFront } from './link/front-instance.js';
 import { requireReservable } from './memory/accounting/reservations.js';
 import { DegradedRetry } from './memory/allocation/degraded.js';
 import { Recovery } from './memory/allocation/recovery.js';
+import { Restoring } from './memory/allocation/restoring.js';
 import { Authority } from './memory/authority.js';
 import { PacedFaults } from './memory/paced-faults.js';
 import type { ReloadFailure } from './memory/reload.js';
@@ -360,6 +361,9 @@ async function compose(
   });
   const restored = await state?.restore(core);
   if (restored && !isEmpty(restored)) log.info(restored, 'the state of the previous daemon was restored');
+  const degradedRetry = new DegradedRetry(core);
+  const restoring = new Restoring({ ...core, degradedRetry });
+  await restoring.first();
   for (const error of asideErrors(core.persistence.health.setAside)) log.error(error.message);
   core.persistence.health.onChange(() => {
     const { failure } = core.persistence.health;
@@ -369,7 +373,10 @@ async function compose(
   ivshmem.sweep(core.ivshmem.all);
   stack.use(recovery);
   recovery.begin();
-  stack.use(new DegradedRetry(core));
+  stack.use(degradedRetry);
+  degradedRetry.wake();
+  stack.use(restoring);
+  restoring.begin();
   stack.use(handoff);
   handoff.listen(sockets.handoff?.fd ?? folder.handoffSocket);
   if (!sockets.handoff) folder.created(folder.handoffSocket);

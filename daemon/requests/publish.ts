@@ -7,12 +7,14 @@ import type { Registry } from '../memory/allocation/registry.js';
 import { busy, type ClaimQueue } from '../memory/grant/claim-queue.js';
 import type { Persistence } from '../memory/persistence.js';
 import { type Caller, partyOf } from '../memory/session/caller.js';
+import type { Device } from '../vulkan/device.js';
 import { type Handler, reply } from './handler.js';
 
 /** Fds that the thread that sets seals uses: the memfd, and both ends of its pipe. */
 const FDS_OF_SEALING = 3;
 
 interface Collaborators {
+  readonly device: Pick<Device, 'restore'>;
   readonly registry: Registry;
   readonly fds: FdBudget;
   readonly persistence: Persistence;
@@ -26,9 +28,11 @@ interface Collaborators {
  *   LEDGER_FULL.
  */
 export function publish(collaborators: Collaborators): Handler<'Publish'> {
-  const { registry, fds, persistence, claimQueue, seals } = collaborators;
+  const { device, registry, fds, persistence, claimQueue, seals } = collaborators;
   return async (caller, request) => {
     const allocation = registry.find(request.allocation, caller.identity, 'use');
+    // A memfd that is sealed could not be mapped for it any more.
+    if (allocation.memory.restoring) await device.restore(allocation.memory);
     const { publication } = allocation;
     if (!publication) throw new VkmemError('NOT_PUBLISHABLE', 'It was not allocated as publishable.');
     requireNoOtherWriter(allocation, caller);

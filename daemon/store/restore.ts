@@ -51,7 +51,7 @@ export interface RestoreTargets
 
 export interface Restored {
   readonly allocations: number;
-  /** The number of these that the device did not import. */
+  /** The number of these that the device must not import. */
   readonly degraded: number;
   readonly sessions: number;
   /** The number of allocations that were draining before, and still are if a process holds them. */
@@ -203,7 +203,7 @@ export class Restore {
     const other = gone ? undefined : otherDevice(device.info, record.madeBy);
     const anew = other && (await this.#planAnew(record, other));
     const refused = gone ?? (anew ? undefined : other);
-    const memory = await device.adopt(anew ?? plan, found, {
+    const memory = device.adopt(anew ?? plan, found, {
       imported,
       refused,
       madeBy: anew ? undefined : other && record.madeBy,

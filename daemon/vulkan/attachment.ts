@@ -6,8 +6,8 @@
  * import is degraded: every use is refused with DEGRADED until revive() succeeds. The mapping of a memfd
  * stays in the meantime, because a memfd that was sealed against writers cannot be mapped for writing again.
  *
- * Memory whose import takes the driver long, and that most users never transfer, is awaited: it has no VkDeviceMemory
- * until importOnce() is called for its first transfer.
+ * Memory of an earlier daemon, and memory whose import takes the driver long and that most users never transfer, is
+ * awaited: it has no VkDeviceMemory until importOnce() is called, at the latest for its first transfer.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { native } from './errors.js';
@@ -33,7 +33,7 @@ export class Attachment {
     this.#awaited = memory === undefined;
   }
 
-  /** Whether it was not imported yet, because no transfer has used it. */
+  /** Whether it was not imported yet. */
   get awaited(): boolean {
     return this.#awaited;
   }
@@ -61,6 +61,12 @@ export class Attachment {
     );
     await importing;
     await this.#reviving;
+  }
+
+  /** The device does not import awaited memory. */
+  degrade(reason: VkmemError): void {
+    this.#awaited = false;
+    this.degraded = reason;
   }
 
   /** @throws VkmemError DEVICE_LOST or DEGRADED while the VkDeviceMemory is missing. */

@@ -8,7 +8,7 @@ import { native } from './errors.js';
 import { HandleType } from './flags.js';
 import type { ForeignSource } from './foreign-handle.js';
 import { HANDLE_TYPES } from './imports.js';
-import { allocateMappable, importMemfd } from './mappable.js';
+import { allocateMappable, importMemfd, requireSize } from './mappable.js';
 import type { MadeBy, MemoryHandles, PersistentHandles } from './memory-handles.js';
 import type { MemoryPlan } from './memory-plan.js';
 import type { NativeDevice, NativeMemory } from './native.js';
@@ -16,8 +16,8 @@ import type { NativeDevice, NativeMemory } from './native.js';
 /** Device memory, and the fds that keep its bytes. */
 export interface CreatedMemory extends MemoryHandles {
   /**
-   * A VkmemError is the reason why the device did not import persistent memory. Undefined for memory that is imported
-   * when a transfer uses it.
+   * A VkmemError is the reason why the device must not import persistent memory. Undefined for memory that is imported
+   * later.
    */
   readonly memory: NativeMemory | VkmemError | undefined;
 }
@@ -65,23 +65,21 @@ export async function importMemory(
 ): Promise<CreatedMemory> {
   if (source === 'MEMFD') return { memory: await importMemfd(device, fd, plan), memfd: fd, imported: true };
   return {
-    memory: importsLater(plan) ? undefined : await importFd(device, HANDLE_TYPES[source], plan, fd),
+    memory: importsLate(plan) ? undefined : await importFd(device, HANDLE_TYPES[source], plan, fd),
     adopted: new Map([[HANDLE_TYPES[source], fd]]),
     imported: true,
   };
 }
 
 /**
- * Imports memory of an earlier daemon, with its bytes. If the device refuses the import, the handles are
- * adopted nevertheless.
- * @throws VkmemError KIND_UNSUPPORTED if the required handle is missing; INVALID_SIZE; DEVICE_LOST.
+ * Adopts memory of an earlier daemon, with its bytes, without the device, which imports it later.
+ * @throws VkmemError KIND_UNSUPPORTED if the required handle is missing; INVALID_SIZE.
  */
-export async function adoptMemory(
-  device: NativeDevice,
+export function adoptMemory(
   plan: MemoryPlan,
   persisted: PersistentHandles,
   { imported = false, refused, madeBy }: AdoptTerms,
-): Promise<CreatedMemory> {
+): CreatedMemory {
   const memfd = persisted.get(0);
   const handles = memfd ? { memfd, imported } : { adopted: persisted, imported };
   if (plan.memfd !== (memfd !== undefined) || persisted.size === 0) {
@@ -91,15 +89,9 @@ export async function adoptMemory(
     );
   }
   if (refused) return { memory: refused, ...handles, refused: true, madeBy };
-  if (importsLater(plan)) return { memory: undefined, ...handles };
-  try {
-    return { memory: await reimport(device, plan, persisted), ...handles };
-  } catch (failure) {
-    // A file of a different size is not the file that was persisted.
-    const fatal = !(failure instanceof VkmemError) || ['DEVICE_LOST', 'INVALID_SIZE'].includes(failure.code);
-    if (fatal) throw failure;
-    return { memory: failure, ...handles };
-  }
+  // A file of a different size is not the file that was persisted.
+  if (memfd) requireSize(memfd, plan.size);
+  return { memory: undefined, ...handles };
 }
 
 /**
@@ -123,7 +115,7 @@ export async function reimport(
 }
 
 /** Whether the device imports such memory only when a transfer uses it. */
-const importsLater = ({ source }: MemoryPlan): boolean => source === 'CUDA_VMM';
+export const importsLate = ({ source }: MemoryPlan): boolean => source === 'CUDA_VMM';
 
 /**
  * Imports memory that a transfer uses for the first time.

@@ -24,7 +24,7 @@ import {
   VkmemError,
 } from '@vkmemd/proto';
 import { Attachment } from './attachment.js';
-import { importLate, reimport } from './create.js';
+import { importLate, importsLate, reimport } from './create.js';
 import { dmaBufHandle, dmaBufHeldElsewhere, mappedDmaBufHandle } from './dma-buf.js';
 import { saysLost } from './errors.js';
 import { type ExportedHandle, exportFd, TYPE_OF_KIND } from './exported-handle.js';
@@ -66,7 +66,7 @@ export class DeviceMemory {
   readonly #owner: MemoryOwner;
   readonly #attachment: Attachment;
   #freeing: Promise<void> | undefined;
-  /** Whether it has, or had, a VkDeviceMemory: memory of CUDA has none until a transfer uses it. */
+  /** Whether it has, or had, a VkDeviceMemory. */
   #existed: boolean;
   /** Whether a dma-buf of it was exported. */
   #dmaBufExported = false;
@@ -75,7 +75,7 @@ export class DeviceMemory {
 
   /**
    * @param memory Taken. A VkmemError is the reason why the device did not import memory of an earlier
-   *   daemon. Undefined if it is imported when a transfer uses it: attach().
+   *   daemon. Undefined if it is not imported yet: attach().
    * @param handles Taken.
    */
   constructor(
@@ -87,7 +87,7 @@ export class DeviceMemory {
     this.plan = plan;
     this.imported = handles.imported === true;
     this.#attachment = new Attachment(memory);
-    this.#existed = memory !== undefined;
+    this.#existed = memory !== undefined && !(memory instanceof VkmemError);
     this.#handles = handles;
     this.#owner = owner;
   }
@@ -163,7 +163,7 @@ export class DeviceMemory {
     // The export of a memfd does not need the device, which may be lost.
     if (kind === 'MAPPABLE' && memfd) return exportMappable(memfd, access, this.size);
     const fd = adopted?.get(TYPE_OF_KIND[kind]);
-    // Nor does the export of degraded memory, or of memory that no transfer has used.
+    // Nor does the export of degraded memory, or of memory that the device has not imported yet.
     if (fd && (this.degraded || this.#attachment.awaited))
       return this.#handleOf(kind, fd.dup(`grant:${kind}`));
     const memory = this[kNative];
@@ -283,27 +283,51 @@ export class DeviceMemory {
     return exported;
   }
 
+  /** Whether it is memory of an earlier daemon that the device has not imported yet. */
+  get restoring(): boolean {
+    return this.#attachment.awaited && !this.importsLate;
+  }
+
+  /** Whether only a transfer makes the device import it. */
+  get importsLate(): boolean {
+    return importsLate(this.plan);
+  }
+
   /**
-   * Imports the VkDeviceMemory for the first transfer. Concurrent calls wait for one import.
+   * Imports the VkDeviceMemory of an earlier daemon's memory, or for the first transfer. Concurrent calls wait for one
+   * import.
    * @returns undefined, synchronously, if nothing is to be imported.
-   * @throws VkmemError INVALID_HANDLE if the fd is not of such memory, NOT_FOUND after freeDevice(), or as the driver
-   *   fails. The memory is unchanged then, and a later call tries again.
+   * @throws VkmemError NOT_FOUND after freeDevice(), or as the driver fails: memory of an earlier daemon is degraded
+   *   then, unless the device was lost. INVALID_HANDLE if the fd is not of memory that only a transfer imports, which is
+   *   unchanged then, and a later call tries again.
    */
   attach(device: NativeDevice): Promise<void> | undefined {
     if (!this.#attachment.awaited) return undefined;
     this.#requireNotFreed();
-    return this.#attachment.importOnce(async () => {
-      const memory = await importLate(device, this.plan, allHandles(this.#handles));
+    return this.#attachment.importOnce(() => this.#import(device));
+  }
+
+  async #import(device: NativeDevice): Promise<NativeMemory> {
+    const handles = allHandles(this.#handles);
+    try {
+      const memory = await (this.importsLate ? importLate : reimport)(device, this.plan, handles);
       this.#existed = true;
       this.#owner.imported();
       return memory;
-    });
+    } catch (failure) {
+      const lost = !(failure instanceof VkmemError) || failure.code === 'DEVICE_LOST';
+      if (!this.importsLate && !lost) this.#attachment.degrade(failure);
+      throw failure;
+    }
   }
 
   /** Imports the VkDeviceMemory again, on another device. @throws VkmemError if the driver fails. */
   async revive(device: NativeDevice): Promise<void> {
     if (this.#freeing !== undefined) return;
     await this.#attachment.revive((before) => reimport(device, this.plan, allHandles(this.#handles), before));
+    if (this.#existed || this.#attachment.current === undefined) return;
+    this.#existed = true;
+    this.#owner.imported();
   }
 
   /**

@@ -186,18 +186,35 @@ export class Device {
   }
 
   /**
-   * Imports memory from handles of an earlier daemon (DeviceMemory.persistentHandles). If the device refuses
-   * them, the memory is `degraded` until revive() succeeds.
+   * Adopts memory from handles of an earlier daemon (DeviceMemory.persistentHandles), which can be exported at once. It
+   * is `restoring` until restore() imports it.
    * @param persisted Taken, also on failure.
-   * @throws VkmemError KIND_UNSUPPORTED if the required handle is missing; INVALID_SIZE; DEVICE_LOST.
+   * @throws VkmemError KIND_UNSUPPORTED if the required handle is missing; INVALID_SIZE.
    */
-  async adopt(plan: MemoryPlan, persisted: PersistentHandles, terms: AdoptTerms = {}): Promise<DeviceMemory> {
+  adopt(plan: MemoryPlan, persisted: PersistentHandles, terms: AdoptTerms = {}): DeviceMemory {
     try {
-      return await this.#create(plan, (device) => adoptMemory(device, plan, persisted, terms));
+      return this.#made(adoptMemory(plan, persisted, terms), plan);
     } catch (error) {
       closeAll(persisted.values());
       throw error;
     }
+  }
+
+  /**
+   * Imports memory of an earlier daemon, unless it is imported already. If the device refuses it, the memory is
+   * `degraded` until revive() succeeds.
+   * @throws VkmemError DEVICE_LOST; it is then as it was.
+   */
+  async restore(memory: DeviceMemory): Promise<void> {
+    if (!memory.restoring) return;
+    await this.#current.use(async ({ device }) => {
+      try {
+        await memory.attach(device);
+      } catch (failure) {
+        // It is degraded, or was freed meanwhile.
+        if (!(failure instanceof VkmemError) || failure.code === 'DEVICE_LOST') throw failure;
+      }
+    });
   }
 
   /**
@@ -232,7 +249,7 @@ export class Device {
     );
   }
 
-  /** Runs a transfer, before which memories that no transfer has used yet are imported. */
+  /** Runs a transfer, before which memories that are not imported yet are imported. */
   #with(memories: readonly DeviceMemory[], work: (device: NativeDevice) => Promise<void>): Promise<void> {
     return this.#current.use(async ({ device }) => {
       for (const memory of memories) {
@@ -289,25 +306,28 @@ export class Device {
 
   #create(plan: MemoryPlan, work: (device: NativeDevice) => Promise<CreatedMemory>): Promise<DeviceMemory> {
     return this.#current.use(async (opened) => {
-      const { memory, ...handles } = await work(opened.device);
-      const owner: MemoryOwner = {
-        imported: () => {
-          this.#live += 1;
-        },
-        freed: (existed) => {
-          this.#memories -= 1;
-          if (existed) this.#live -= 1;
-        },
-        lost: () => this.#current.lose(),
-      };
-      this.#memories += 1;
-      if (memory !== undefined) this.#live += 1;
-      const created = new DeviceMemory(memory, handles, plan, owner);
+      const created = this.#made(await work(opened.device), plan);
       if (this.#current.isCurrent(opened)) return created;
       // Another call has found the device lost in the meantime.
       await created.freeDevice();
       await created.closeHandles();
       throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was created.');
     });
+  }
+
+  #made({ memory, ...handles }: CreatedMemory, plan: MemoryPlan): DeviceMemory {
+    const owner: MemoryOwner = {
+      imported: () => {
+        this.#live += 1;
+      },
+      freed: (existed) => {
+        this.#memories -= 1;
+        if (existed) this.#live -= 1;
+      },
+      lost: () => this.#current.lose(),
+    };
+    this.#memories += 1;
+    if (memory !== undefined && !(memory instanceof VkmemError)) this.#live += 1;
+    return new DeviceMemory(memory, handles, plan, owner);
   }
 }

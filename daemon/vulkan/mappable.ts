@@ -69,11 +69,15 @@ export async function importMemfd(
   { size, memoryTypeIndex, handleTypes }: HostPlan,
   before?: NativeMemory,
 ): Promise<NativeMemory> {
-  const found = sizeOf(memfd);
-  if (found !== size) {
-    throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes; the memory has ${size}.`);
-  }
+  requireSize(memfd, size);
   return native(device.importHost(memfd.fd, size, memoryTypeIndex, handleTypes, before));
+}
+
+/** @param memfd Borrowed. @throws VkmemError INVALID_SIZE if the file does not have this many bytes. */
+export function requireSize(memfd: OwnedFd, size: bigint): void {
+  const found = sizeOf(memfd);
+  if (found === size) return;
+  throw new VkmemError('INVALID_SIZE', `The memfd has ${found} bytes; the memory has ${size}.`);
 }
 
 /**

@@ -212,7 +212,8 @@ export class SurvivalModel {
         allocations: live.length,
         drainingAllocations: draining.length,
         grants: this.held.size,
-        deviceMemories: live.length,
+        // Degraded memory has none.
+        deviceMemories: live.filter(({ degraded }) => !degraded).length,
       },
       bytes: { live: sum(live), draining: sum(draining) },
       used: {

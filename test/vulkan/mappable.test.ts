@@ -90,14 +90,17 @@ else {
     await device.fill(first, 0n, 65_536n, 0x01020304);
     const fd = fdOf(await first.export('MAPPABLE', 'rw'));
     await dispose(first);
-    const second = await device.adopt(plan, new Map([[0, fd]]));
+    const second = device.adopt(plan, new Map([[0, fd]]));
+    t.equal(second.restoring, true);
+    await device.restore(second);
+    t.equal(second.restoring, false);
     t.ok((await readMappable(second)).equals(Buffer.alloc(65_536, Buffer.of(4, 3, 2, 1))));
     t.equal(second.fds, 1);
 
     const other = fdOf(await second.export('MAPPABLE', 'rw'));
-    await t.rejects(device.adopt({ ...plan, size: 4096n }, new Map([[0, other]])), { code: 'INVALID_SIZE' });
+    t.throws(() => device.adopt({ ...plan, size: 4096n }, new Map([[0, other]])), { code: 'INVALID_SIZE' });
     t.equal(other.open, false, 'closed when it could not be imported');
     await dispose(second);
-    await t.rejects(device.adopt({ ...plan, size: 4096n }, new Map()), { code: 'KIND_UNSUPPORTED' });
+    t.throws(() => device.adopt({ ...plan, size: 4096n }, new Map()), { code: 'KIND_UNSUPPORTED' });
   });
 }

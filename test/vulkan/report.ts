@@ -10,10 +10,9 @@ try {
   const device = await Device.open();
   let opaqueBytes = 0;
   if (device.kinds.get('OPAQUE_FD')?.rung === 'VERIFIED') {
-    const memory = await device.allocate(
-      await device.plan({ kinds: ['OPAQUE_FD'], size: 65_536n }),
-      { name: 'report' },
-    );
+    const memory = await device.allocate(await device.plan({ kinds: ['OPAQUE_FD'], size: 65_536n }), {
+      name: 'report',
+    });
     const { fd } = await memory.export('OPAQUE_FD', 'rw');
     fd?.close();
     opaqueBytes = Number(memory.size);

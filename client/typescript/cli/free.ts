@@ -37,7 +37,11 @@ async function freeOne(control: ControlClient, ref: string): Promise<Freed> {
 }
 
 /** The states of allocations that can be freed; a draining one was freed already. */
-const FREEABLE: readonly unknown[] = ['ALLOCATION_STATE_LIVE', 'ALLOCATION_STATE_DEGRADED'];
+const FREEABLE: readonly unknown[] = [
+  'ALLOCATION_STATE_LIVE',
+  'ALLOCATION_STATE_DEGRADED',
+  'ALLOCATION_STATE_RESTORING',
+];
 
 /**
  * The id of the only allocation that can be freed and whose id begins with `start`; undefined if there is

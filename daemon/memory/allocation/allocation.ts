@@ -187,9 +187,11 @@ export class Allocation {
     return this.memory.heldElsewhere(this.stored);
   }
 
-  #stateName(): 'LIVE' | 'DRAINING' | 'FREED' | 'DEGRADED' {
+  #stateName(): 'LIVE' | 'DRAINING' | 'FREED' | 'DEGRADED' | 'RESTORING' {
     if (this.charge.state === 'settled') return 'FREED';
-    return this.#state === 'LIVE' && this.memory.degraded ? 'DEGRADED' : this.#state;
+    if (this.#state !== 'LIVE') return this.#state;
+    if (this.memory.degraded) return 'DEGRADED';
+    return this.memory.restoring ? 'RESTORING' : 'LIVE';
   }
 
   /**

@@ -23,7 +23,6 @@ export class DegradedRetry implements AsyncDisposable {
   readonly #poll: Poll;
   #trying: Promise<void> = Promise.resolve();
 
-  /** Starts retrying if any allocation is degraded. */
   constructor(collaborators: Collaborators, intervals = INTERVALS) {
     this.#with = collaborators;
     this.#poll = new Poll(intervals, () => {
@@ -32,6 +31,10 @@ export class DegradedRetry implements AsyncDisposable {
       );
       return 'pause';
     });
+  }
+
+  /** Starts retrying if any allocation is degraded. */
+  wake(): void {
     if (this.#degraded.length > 0) this.#poll.wait();
   }
 

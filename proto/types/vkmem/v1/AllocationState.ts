@@ -19,6 +19,11 @@ export const AllocationState = {
    * the device cannot use it. The daemon keeps retrying the import.
    */
   ALLOCATION_STATE_DEGRADED: 'ALLOCATION_STATE_DEGRADED',
+  /**
+   * It outlived a restart of the daemon, and the device has not imported it yet: it can be claimed and freed. A transfer
+   * waits for the import, which is under way.
+   */
+  ALLOCATION_STATE_RESTORING: 'ALLOCATION_STATE_RESTORING',
 } as const;
 
 /**
@@ -45,6 +50,12 @@ export type AllocationState =
    */
   | 'ALLOCATION_STATE_DEGRADED'
   | 4
+  /**
+   * It outlived a restart of the daemon, and the device has not imported it yet: it can be claimed and freed. A transfer
+   * waits for the import, which is under way.
+   */
+  | 'ALLOCATION_STATE_RESTORING'
+  | 5
 
 /**
  * The state of an allocation.
