@@ -33,8 +33,11 @@ export const ADDONS = [
   'proto/native/build/Release/vkmem_proto.node',
   'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
 ];
-/** Starts a part of the daemon confined. */
-const LAUNCHER = 'proto/native/build/Release/vkmemd_front_launcher';
+/** Programs of the daemon: one starts a part of it confined, one makes dma-bufs by CUDA. */
+const HELPERS = [
+  'proto/native/build/Release/vkmemd_front_launcher',
+  'daemon/vulkan/native/build/Release/vkmemd-cuda-export',
+];
 const PROGRAMS = { vkmemd: 'daemon/bin/vkmemd.js', vkmemctl: 'client/typescript/bin/vkmemctl.js' };
 /** The interpreter of the programs. */
 const NODE = `${LIBRARY}/bin/node`;
@@ -110,7 +113,7 @@ export function inputs(platform) {
     'scripts/package.mjs',
     ...Object.values(PROGRAMS),
   ];
-  const built = [...compiledFiles(platform), ...ADDONS, LAUNCHER].map(platform.find);
+  const built = [...compiledFiles(platform), ...ADDONS, ...HELPERS].map(platform.find);
   return [...built, ...own, ...PAGES, ...manifests, ...rest, ...SCHEMAS];
 }
 
@@ -142,7 +145,7 @@ export function stage(folder, about, documents) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     symlinkSync(target, join(folder, path));
   };
-  for (const file of [...compiledFiles(platform), ...ADDONS, LAUNCHER, ...SCHEMAS]) {
+  for (const file of [...compiledFiles(platform), ...ADDONS, ...HELPERS, ...SCHEMAS]) {
     copy(file, `${LIBRARY}/${file}`);
   }
   for (const part of PARTS) {
@@ -180,7 +183,7 @@ export function stage(folder, about, documents) {
   for (const [name, text] of documents)
     put(`${DOC}/${name}`, name.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
   const addons = [...ADDONS, ...moduleFiles(platform).filter((file) => file.endsWith('.node'))];
-  const binaries = [NODE, ...[...addons, LAUNCHER].map((file) => join(LIBRARY, file))];
+  const binaries = [NODE, ...[...addons, ...HELPERS].map((file) => join(LIBRARY, file))];
   execFileSync(platform.strip, ['--strip-unneeded', ...binaries.map((file) => join(folder, file))]);
   return join(folder, LIBRARY);
 }
@@ -200,7 +203,7 @@ export function normalise(folder, seconds) {
   const executable = (path) =>
     Object.values(PROGRAMS).some((program) => path === `${LIBRARY}/${program}`) ||
     path === NODE ||
-    path === `${LIBRARY}/${LAUNCHER}` ||
+    HELPERS.some((file) => path === `${LIBRARY}/${file}`) ||
     path === GENERATOR ||
     /^DEBIAN\/p(re|ost)/.test(path);
   for (const { path, entry } of [...walk(folder)].reverse()) {

@@ -131,6 +131,7 @@ const plain = [
   () => buildPreloaded('the fake dma-buf', `${native}/fake-dma-buf.c`, `${native}/build/libfake_dma_buf.so`),
   () => buildPreloaded('the witness of fds', `${native}/fd-witness.c`, `${native}/build/libfd_witness.so`),
   () => buildPreloaded('a trimmer of memory', `${native}/trim.c`, `${native}/build/libtrim.so`),
+  () => buildPreloaded("the fake of CUDA's library", `${native}/fake-cuda.c`, `${native}/build/libcuda.so.1`),
   () => buildProgram(`${native}/attempts.c`, `${native}/build/attempts`, ['proto/native/syscall_filter.h']),
   () => buildProgram(`${native}/pin.c`, `${native}/build/pin`),
   () => buildProgram('test/lab/dma-buf-source.c', 'test/lab/build/dma-buf-source'),

@@ -80,6 +80,7 @@ const ALLOCATION = {
     publishable: flag,
     handleTypes: count,
     source: absentOr(oneOf('CUDA_VMM')),
+    dmaBufByCuda: absentOr(uuid),
     pages: absentOr(
       object({
         size: oneOf('SMALL', 'LARGE', 'UNSPECIFIED'),

@@ -55,6 +55,8 @@ export interface Capabilities extends DriverCapabilities {
   readonly opaqueFile: HandleFile | undefined;
   /** Whether the kernel counts all holders of a dma-buf of this device. */
   readonly dmaBufCounted: boolean;
+  /** Whether dma-bufs are made by CUDA (cuda-export.ts), because the driver makes none. */
+  readonly dmaBufByCuda: boolean;
   /** Whether dedicated memory has larger pages. */
   readonly pages: PageMeasurement;
   /** How long probing took, in milliseconds. */

@@ -25,6 +25,7 @@ import {
 } from '@vkmemd/proto';
 import { Attachment } from './attachment.js';
 import { importLate, importsLate, reimport } from './create.js';
+import { dmaBufByCuda } from './cuda-export.js';
 import { dmaBufHandle, dmaBufHeldElsewhere, mappedDmaBufHandle } from './dma-buf.js';
 import { saysLost } from './errors.js';
 import { type ExportedHandle, exportFd, TYPE_OF_KIND } from './exported-handle.js';
@@ -145,6 +146,7 @@ export class DeviceMemory {
    * duplicated.
    */
   asksDriver(kind: KindName): boolean {
+    if (this.#isByCuda(kind)) return true;
     return this.#handles.adopted === undefined && !(kind === 'MAPPABLE' && this.#handles.memfd !== undefined);
   }
 
@@ -162,12 +164,11 @@ export class DeviceMemory {
     const { memfd, adopted } = this.#handles;
     // The export of a memfd does not need the device, which may be lost.
     if (kind === 'MAPPABLE' && memfd) return exportMappable(memfd, access, this.size);
-    const fd = adopted?.get(TYPE_OF_KIND[kind]);
+    const fd = adopted?.get(this.#typeOf(kind));
     // Nor does the export of degraded memory, or of memory that the device has not imported yet.
-    if (fd && (this.degraded || this.#attachment.awaited))
-      return this.#handleOf(kind, fd.dup(`grant:${kind}`));
+    if (fd && (this.degraded || this.#attachment.awaited)) return this.#duplicate(kind, fd);
     const memory = this[kNative];
-    if (fd) return this.#handleOf(kind, fd.dup(`grant:${kind}`));
+    if (fd) return this.#duplicate(kind, fd);
     let handle: ExportedHandle;
     try {
       handle = await this.#export(kind, memory);
@@ -181,8 +182,32 @@ export class DeviceMemory {
     throw new VkmemError('DEVICE_LOST', 'The device was lost while the memory was exported.');
   }
 
+  /** Whether CUDA makes its handle of the kind, from its OPAQUE_FD. */
+  #isByCuda(kind: KindName): boolean {
+    return kind === 'DMA_BUF' && this.plan.dmaBufByCuda !== undefined;
+  }
+
+  /** The handle type that the driver exports for the kind. */
+  #typeOf(kind: KindName): number {
+    return TYPE_OF_KIND[this.#isByCuda(kind) ? 'OPAQUE_FD' : kind];
+  }
+
+  /** The handle of a kind from an adopted fd. @param fd Borrowed. */
+  async #duplicate(kind: KindName, fd: OwnedFd): Promise<ExportedHandle> {
+    const own = fd.dup(`grant:${kind}`);
+    return this.#handleOf(kind, this.#isByCuda(kind) ? await this.#byCuda(own) : own);
+  }
+
+  /** @param opaque Taken. */
+  #byCuda(opaque: OwnedFd): Promise<OwnedFd> {
+    return dmaBufByCuda(opaque, this.size, this.plan.dmaBufByCuda ?? new Uint8Array());
+  }
+
   async #export(kind: KindName, memory: NativeMemory): Promise<ExportedHandle> {
     if (kind === 'RDMA_ADDRESS') return exportRdmaAddress(memory);
+    if (this.#isByCuda(kind)) {
+      return this.#handleOf(kind, await this.#byCuda(await this.#exportFd('OPAQUE_FD', memory)));
+    }
     return this.#handleOf(kind, await this.#exportFd(kind, memory));
   }
 
@@ -275,9 +300,10 @@ export class DeviceMemory {
     using undo = new DisposableStack();
     const exported = new Map<number, OwnedFd>();
     for (const kind of this.plan.kinds) {
-      const type = TYPE_OF_KIND[kind];
+      const type = this.#typeOf(kind);
       if (kind === 'RDMA_ADDRESS' || exported.has(type)) continue;
-      exported.set(type, undo.use(await this.#exportFd(kind, memory)));
+      const as = this.#isByCuda(kind) ? 'OPAQUE_FD' : kind;
+      exported.set(type, undo.use(await this.#exportFd(as, memory)));
     }
     undo.move();
     return exported;

@@ -103,6 +103,10 @@ function requireGrantable(source: ForeignSource, kinds: readonly KindName[], fou
   if (other !== undefined) {
     throw kindUnsupported(other, `memory imported as ${source} can only be granted as ${own}.`, 'export');
   }
+  if (source === 'DMA_BUF' && found.dmaBufByCuda) {
+    const reason = 'the driver lists no VK_EXT_external_memory_dma_buf: it imports no dma-buf.';
+    throw kindUnsupported(source, reason, 'extension');
+  }
   if (source !== 'MEMFD') {
     requireKinds([own], found.kinds, found.together);
     return;

@@ -53,6 +53,11 @@ export interface MemoryPlan {
    * builds.
    */
   readonly dmaBufCounted?: boolean;
+  /**
+   * The UUID of the device, 16 bytes, if CUDA makes the dma-bufs of the memory, from its OPAQUE_FD. Absent for all other
+   * memory.
+   */
+  readonly dmaBufByCuda?: Uint8Array;
   /** The resource that the memory is dedicated to, as it is created. */
   readonly dedicated: NativeResource | undefined;
   /** Absent for memory that the driver did not allocate, and in records of earlier builds. */

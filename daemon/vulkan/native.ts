@@ -242,7 +242,8 @@ export interface NativeModule {
   openDevice(index: number, window: bigint): Promise<NativeDevice>;
 }
 
-const ADDON: Addon = {
+/** The addon, and the program vkmemd-cuda-export, which is built with it. */
+export const ADDON: Addon = {
   name: 'vkmem_vulkan',
   sources: new URL('../../vulkan/native/', import.meta.url),
   prebuilds: new URL('../../prebuilds/', import.meta.url),

@@ -12,6 +12,7 @@
  */
 import { type KindName, VkmemError } from '@vkmemd/proto';
 import type { Capabilities, MappableWay } from './capabilities.js';
+import { CUDA_UNIT } from './cuda-export.js';
 import { isDedicated, isMeasurable, pagesOf, wishFor } from './dedication.js';
 import { native } from './errors.js';
 import {
@@ -116,13 +117,20 @@ export class Planner {
   ): Promise<MemoryPlan> {
     const memfd = way === 'memfd';
     const byDmaBuf = way === 'dma-buf' ? HandleType.DMA_BUF : 0;
-    const handleTypes = kinds.reduce((types, kind) => types | EXPORTED_AS[kind], byDmaBuf);
+    const byCuda = this.#capabilities.dmaBufByCuda && kinds.includes('DMA_BUF');
+    if (byCuda && request.resource?.what === 'image') throw imageByCuda();
+    // CUDA makes its dma-bufs from the OPAQUE_FD.
+    const typeOf = (kind: KindName) => EXPORTED_AS[byCuda && kind === 'DMA_BUF' ? 'OPAQUE_FD' : kind];
+    const handleTypes = kinds.reduce((types, kind) => types | typeOf(kind), byDmaBuf);
     const declared = handleTypes | (memfd ? HandleType.HOST_ALLOCATION : 0);
-    const whole = this.roundSize(request.size, request.hints);
+    const unit = byCuda ? CUDA_UNIT : 1n;
+    const whole = roundUp(this.roundSize(request.size, request.hints), unit);
     if (request.hints) this.#requireHeap(whole);
     const described = request.resource && sized(asMade(request.resource), whole);
     const bound = described && (await withModifier(this.#device, this.#info, described, declared));
-    const { dedicatedOnly } = await this.#support(kinds, bound, declared);
+    const { dedicatedOnly: byDriver } = await this.#support(kinds, bound, declared);
+    // NVIDIA's driver makes no dma-buf of memory that is not dedicated.
+    const dedicatedOnly = byDriver || byCuda;
     const wish = wishFor(request, whole, larger, this.#info.limits.maxBufferSize);
     const candidate = bound ?? (dedicatedOnly || wish.wanted ? sized(TRANSFER, whole) : undefined);
     const needs = candidate && (await this.#requirements(candidate, declared));
@@ -156,6 +164,7 @@ export class Planner {
       hints: request.hints,
       handleTypes,
       dmaBufCounted: !memfd && (handleTypes & HandleType.DMA_BUF) !== 0 && this.#capabilities.dmaBufCounted,
+      ...(byCuda && { dmaBufByCuda: this.#info.deviceUuid }),
       dedicated: dedicated ? resource : undefined,
       pages: memfd ? undefined : pagesOf(this.#capabilities.pages, made, how, needs),
       resource,
@@ -240,6 +249,15 @@ export class Planner {
     return bytes;
   }
 }
+
+const roundUp = (size: bigint, unit: bigint): bigint => ((size + unit - 1n) / unit) * unit;
+
+const imageByCuda = (): VkmemError =>
+  kindUnsupported(
+    'DMA_BUF',
+    'the dma-bufs of this device are made by CUDA, of memory for buffers only.',
+    'export',
+  );
 
 /** @param needing The field of the request that only a memfd satisfies. */
 function onlyWithMemfd(needing: string, error: VkmemError): VkmemError {

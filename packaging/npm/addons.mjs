@@ -25,13 +25,14 @@ const MODULES = join(root, 'node_modules');
 const BUILT = '.setup/prebuilds';
 
 /**
- * Name -> its folder with binding.gyp, and the platforms that it is built for. The launcher is a program in C.
+ * Name -> its folder with binding.gyp, and the platforms that it is built for. The launcher and vkmemd-cuda-export are programs in C.
  * unix-dgram is built for one version of Node.js, vkmemd's own, which exists for glibc only.
  */
 export const ADDONS = {
   vkmem_proto: { folder: 'proto/native', platforms: PLATFORMS },
   vkmemd_front_launcher: { folder: 'proto/native', program: true, platforms: PLATFORMS },
   vkmem_vulkan: { folder: 'daemon/vulkan/native', platforms: PLATFORMS },
+  'vkmemd-cuda-export': { folder: 'daemon/vulkan/native', program: true, platforms: PLATFORMS },
   unix_dgram: {
     folder: 'node_modules/unix-dgram',
     sources: ['src/unix_dgram.cc'],
@@ -98,7 +99,9 @@ async function build(name, platform) {
   const target = own.sources ? own : targetOf(folder, name);
   const made = join(BUILT, platform, fileOf(name));
   mkdirSync(dirname(join(root, made)), { recursive: true });
-  const language = program ? ['cc', '-fPIE', '-pie', ...target.cflags_c] : addonArguments(name, target);
+  const language = program
+    ? ['cc', '-fPIE', '-pie', ...target.cflags_c, ...(target.libraries ?? [])]
+    : addonArguments(name, target);
   const defines = (target.defines ?? []).map((define) => `-D${define}`);
   const common = ['-target', TARGETS[platform], '-O2', '-s', ...defines];
   const args = [...language, ...common, ...target.sources, '-o', join(root, made)];

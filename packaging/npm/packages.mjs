@@ -104,7 +104,7 @@ const WORKSPACES = [
       ...native('daemon/vulkan/native'),
     ],
     entries: ['daemon'],
-    prebuilt: ['vkmem_vulkan'],
+    prebuilt: ['vkmem_vulkan', 'vkmemd-cuda-export'],
     change: ({ dependencies: { 'unix-dgram': _, ...dependencies }, version }, platforms) => ({
       exports: { '.': entry('daemon'), './package.json': './package.json' },
       imports: { '#failpoint': './dist/store/failpoint.js' },

@@ -25,6 +25,7 @@ void Append(char (&text)[kSize], const char* suffix) {
 void Change(const Script& script, VkPhysicalDeviceProperties& properties) {
   Append(properties.deviceName, kDeviceSuffix);
   if (script.discrete) properties.deviceType = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+  if (script.vendor) properties.vendorID = *script.vendor;
   if (script.max_allocation_count) {
     properties.limits.maxMemoryAllocationCount = static_cast<uint32_t>(*script.max_allocation_count);
   }

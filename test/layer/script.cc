@@ -169,6 +169,8 @@ void ReadDirective(Script& script, Line& line) {
     script.driver_id = static_cast<uint32_t>(line.Number(UINT32_MAX));
   } else if (directive == "pci") {
     ReadPci(script, line);
+  } else if (directive == "vendor") {
+    script.vendor = static_cast<uint32_t>(line.Number(UINT32_MAX));
   } else if (directive == "plain_delay") {
     script.plain_delay = line.Number(60'000);
   } else if (directive == "budget") {

@@ -16,6 +16,7 @@
 //   driver_id NUMBER               VkDriverId; the driver's
 //   pci PART ADDRESS              VK_EXT_pci_bus_info of the devices whose name has this part, as
 //                                 DOMAIN:BUS:DEVICE.FN in hexadecimal; the driver's
+//   vendor NUMBER                 VkPhysicalDeviceProperties::vendorID; the driver's
 //   plain_delay MILLISECONDS      allocating a MiB or more of exportable memory that is not dedicated sleeps
 //                                 first; 0
 //   budget absent|present         VK_EXT_memory_budget; absent, but present with one of the next two lines
@@ -84,6 +85,7 @@ struct Script {
   bool discrete = false;
   std::optional<uint32_t> driver_id;
   std::vector<PciLine> pci;
+  std::optional<uint32_t> vendor;
   uint64_t plain_delay = 0;
   std::optional<bool> budget;
   std::map<uint32_t, HeapLine> heaps;

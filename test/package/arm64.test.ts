@@ -70,6 +70,7 @@ t.test('its files', { skip }, async (t) => {
     'proto/native/build/Release/vkmem_proto.node',
     'proto/native/build/Release/vkmemd_front_launcher',
     'daemon/vulkan/native/build/Release/vkmem_vulkan.node',
+    'daemon/vulkan/native/build/Release/vkmemd-cuda-export',
     'node_modules/unix-dgram/build/Release/unix_dgram.node',
     'node_modules/@lmdb/lmdb-linux-arm64/node.napi.glibc.node',
   ]) {

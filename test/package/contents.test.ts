@@ -36,6 +36,7 @@ t.test('the package has the files of the programs', { skip: noPackage, timeout: 
     `${LIBRARY}/proto/native/build/Release/vkmem_proto.node`,
     `${LIBRARY}/proto/native/build/Release/vkmemd_front_launcher`,
     `${LIBRARY}/daemon/vulkan/native/build/Release/vkmem_vulkan.node`,
+    `${LIBRARY}/daemon/vulkan/native/build/Release/vkmemd-cuda-export`,
     `${LIBRARY}/proto/vkmem/v1/handoff.proto`,
     `${LIBRARY}/bin/node`,
     `${LIBRARY}/daemon/dist/bundle/vkmemd.cjs`,
@@ -89,7 +90,9 @@ t.test('the package does not depend on its builder', { skip: noPackage, timeout:
   const odd = all.filter(({ mode, path, target }) => {
     if (target !== undefined) return false;
     const program =
-      /\/(bin\/vkmem(d|ctl)\.js|vkmemd\/bin\/node|vkmemd-generator|vkmemd_front_launcher)$/.test(path);
+      /\/(bin\/vkmem(d|ctl)\.js|vkmemd\/bin\/node|vkmemd-generator|vkmemd_front_launcher|vkmemd-cuda-export)$/.test(
+        path,
+      );
     return mode !== (mode.startsWith('d') ? 'drwxr-xr-x' : program ? '-rwxr-xr-x' : '-rw-r--r--');
   });
   t.strictSame(odd, [], 'every file is readable for all');

@@ -49,7 +49,7 @@ const CHECKERS = {
 const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
 /** Paths of a tarball. */
 const EXPECTED =
-  /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.(d\.ts|js)|dist\/(?!tsconfig).*\.(d\.ts|js|json|binpb)|dist\/bundle\/\w+\.(cjs|v8-cache)|(native|vulkan\/native)\/(\w+\.(c|cc|h)|binding\.gyp)|(vkmem|google)\/.*\.proto|prebuilds\/linux-\w+-(glibc|musl)\/(\w+\.node|vkmemd_front_launcher)|lib\/unix_dgram\.js|build\/Release\/unix_dgram\.node)$/;
+  /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.(d\.ts|js)|dist\/(?!tsconfig).*\.(d\.ts|js|json|binpb)|dist\/bundle\/\w+\.(cjs|v8-cache)|(native|vulkan\/native)\/(\w+\.(c|cc|h)|binding\.gyp)|(vkmem|google)\/.*\.proto|prebuilds\/linux-\w+-(glibc|musl)\/(\w+\.node|vkmemd_front_launcher|vkmemd-cuda-export)|lib\/unix_dgram\.js|build\/Release\/unix_dgram\.node)$/;
 
 const env: NodeJS.ProcessEnv = { ...plainEnvironment(), VK_DRIVER_FILES: driverUnderTest() };
 const project = roomyFolder(t);

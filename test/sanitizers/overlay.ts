@@ -23,6 +23,7 @@ const LINKED = [
   ...['proto/vkmem', 'proto/google', 'client/typescript/bin', 'daemon/bin', 'systemd'],
   ...['test/native/build', 'test/layer', 'test/support', 'proto/kernel'],
   'proto/native/build/Release/vkmemd_front_launcher',
+  'daemon/vulkan/native/build/Release/vkmemd-cuda-export',
 ];
 
 /** Creates it in an empty folder. */

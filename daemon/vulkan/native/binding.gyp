@@ -45,6 +45,14 @@
         "-isystem <!(node -p \"require('node:path').resolve(require('node-addon-api').include_dir)\")"
       ],
       "libraries": ["-ldl"]
+    },
+    {
+      "target_name": "vkmemd-cuda-export",
+      "type": "executable",
+      "sources": ["cuda_export.c"],
+      "defines": ["_GNU_SOURCE"],
+      "cflags_c": ["-std=c11", "-Wall", "-Wextra", "-Wshadow"],
+      "libraries": ["-ldl"]
     }
   ]
 }

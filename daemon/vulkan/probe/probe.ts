@@ -16,6 +16,7 @@ import {
   readDriverCapabilities,
   typeFor,
 } from '../capabilities.js';
+import { mayExportByCuda, probeCudaExport } from '../cuda-export.js';
 import { native } from '../errors.js';
 import { bitsOf, supportForBuffers } from '../external-support.js';
 import { Extension, HandleType } from '../flags.js';
@@ -56,8 +57,11 @@ export async function probe(
   const ways = { memfd: byMemfd, 'dma-buf': byDmaBuf };
   const mappableBy = MAPPABLE_WAYS.filter((way) => ways[way].rung !== 'UNSUPPORTED');
   const opaqueFd = await attempt(() => probeOpaqueFd(subject));
-  const dmaBuf = await attempt(() => probeDmaBuf(subject));
-  const exportsDmaBufs = dmaBuf.rung !== 'UNSUPPORTED' || mappableBy.includes('dma-buf');
+  const byDriver = await attempt(() => probeDmaBuf(subject));
+  const byCuda = await dmaBufByCuda(info, byDriver, opaqueFd);
+  const dmaBufByCudaWorks = byCuda !== undefined && byCuda.rung !== 'UNSUPPORTED';
+  const dmaBuf = dmaBufByCudaWorks ? byCuda : withReasonOf(byDriver, byCuda);
+  const exportsDmaBufs = byDriver.rung !== 'UNSUPPORTED' || mappableBy.includes('dma-buf');
   const dmaBufCounted = exportsDmaBufs && (await probeDmaBufCount(subject));
   const kinds = new Map<KindName, KindReport>([
     ['MAPPABLE', mappable],
@@ -69,8 +73,23 @@ export async function probe(
   const pages = known ?? (await measurePages(subject, store));
   const { opaqueFile } = subject;
   const milliseconds = performance.now() - began;
-  return { ...driver, kinds, together, mappableBy, opaqueFile, dmaBufCounted, pages, milliseconds };
+  const found = { kinds, together, mappableBy, opaqueFile, dmaBufCounted, pages, milliseconds };
+  return { ...driver, ...found, dmaBufByCuda: dmaBufByCudaWorks };
 }
+
+/** The report on dma-bufs that CUDA makes; undefined where the driver makes them, or CUDA cannot use the device. */
+async function dmaBufByCuda(
+  info: DeviceInfo,
+  byDriver: KindReport,
+  opaqueFd: KindReport,
+): Promise<KindReport | undefined> {
+  const missing = byDriver.missing === 'extension' && opaqueFd.rung !== 'UNSUPPORTED';
+  return missing && mayExportByCuda(info) ? attempt(probeCudaExport) : undefined;
+}
+
+/** An UNSUPPORTED report, with the reason of another way that does not work either. */
+const withReasonOf = (report: KindReport, other: KindReport | undefined): KindReport =>
+  other ? { ...report, reason: `${report.reason} By CUDA: ${other.reason}` } : report;
 
 function subjectOf(device: NativeDevice, info: DeviceInfo, driver: DriverCapabilities): ProbeSubject {
   const { unit, hostBits, exportBits } = driver;
