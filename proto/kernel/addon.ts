@@ -42,7 +42,7 @@ function libc(): 'glibc' | 'musl' {
 export const addonPlatform = (): string => `${process.platform}-${process.arch}-${libc()}`;
 
 /** A file that was built from an addon's sources. */
-interface BuiltFile {
+export interface BuiltFile {
   readonly path: string;
   /** How to build it on this machine. Undefined if it was built here. */
   readonly build?: string;

@@ -9,7 +9,7 @@
 export * from '../contract/errors.js';
 export * from '../contract/runtime-dir.js';
 export * from '../contract/system-fault.js';
-export { type Addon, builtFile, loadAddon } from './addon.js';
+export { type Addon, type BuiltFile, builtFile, loadAddon } from './addon.js';
 export * from './confine.js';
 export * from './datagram.js';
 export * from './datagram-queue.js';

@@ -10,7 +10,7 @@ import type { Test } from 'tap';
 const NEWEST = { GLIBC: '2.35', GLIBCXX: '3.4.30', CXXABI: '1.3.13' } as const;
 /** e_machine of ELF. */
 const MACHINES: Readonly<Record<number, string>> = { 62: 'x64', 183: 'arm64' };
-const COUNT = 6;
+const COUNT = 7;
 
 const compare = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
 
