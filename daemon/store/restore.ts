@@ -213,7 +213,7 @@ export class Restore {
       freed.catch((failure) => reporter.fault(`allocation ${id} could not be freed`, failure));
     });
     const heap = Math.min(memory.plan.heapIndex, device.info.heaps.length - 1);
-    const charge = ledger.charge(memory.size, heap, tenant);
+    const charge = ledger.charge(memory.size, heap, tenant, memory.source === 'CUDA_VMM');
     undo.defer(() => charge.settle());
     charge.commit();
     charge.own(fds.count(tenant, found.size));

@@ -210,6 +210,36 @@ t.test("it counts against the device's maximum before it is imported", { buffere
   );
 });
 
+t.test('it is charged, but needs no bytes of the heap', { buffered: true }, async (t) => {
+  using fd = await foreignFd(t);
+  const left = SIZE / 2n;
+  await onFake(
+    t,
+    ['budget present'],
+    async (host) => {
+      const wire = await host.session();
+      host.layer.script(`budget 0 ${left} 0`);
+      const heap = async () => (await host.control.budget()).heaps[0];
+      const refused = { code: 'BUDGET_EXCEEDED', metadata: { available_bytes: String(left) } };
+      t.match(await heap(), { source: 'BUDGET_SOURCE_EXT', availableBytes: left });
+      t.match(await refusalOf(allocate(wire, { sizeBytes: SIZE, kinds: opaque })), refused);
+      const made = await importIt(wire, { ...(await terms(host)), name: 'weights' }, fd);
+      t.match(await heap(), { liveBytes: SIZE, availableBytes: left }, 'its bytes are in use already');
+      t.match(await refusalOf(allocate(wire, { sizeBytes: SIZE, kinds: opaque })), refused);
+      const own = await allocate(wire, { sizeBytes: PAGE, kinds: opaque });
+      t.match(await heap(), { liveBytes: SIZE + PAGE, availableBytes: left - PAGE });
+      // The driver imports it: from then on its bytes are usage of the daemon, beside those of the budget.
+      await host.fill(made.id, 1);
+      host.layer.script(`budget 0 ${left + SIZE} ${SIZE + PAGE}`);
+      t.match(await heap(), { liveBytes: SIZE + PAGE, availableBytes: left - PAGE });
+      await release(own);
+      await release(made);
+      host.layer.script();
+    },
+    ALLOWED,
+  );
+});
+
 t.test('it ends with the device, imported or not', { buffered: true }, async (t) => {
   using fd = await foreignFd(t);
   await onFake(

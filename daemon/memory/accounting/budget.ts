@@ -1,6 +1,9 @@
 /**
  * The budget: how many bytes of each heap are available to a request.
  *
+ * Foreign memory (ledger.ts) needs none of them: its bytes are in use already, and the driver's figures have them. It is
+ * only charged. Where the budget is estimated, it counts as all memory does.
+ *
  * VK_EXT_memory_budget reports the budget and the usage of the daemon's whole process (source EXT). Without
  * the extension, and for a heap that the driver omits, the budget is an estimate: four fifths of the heap,
  * with the ledger as usage (source ESTIMATED). The driver's figures are reported unchanged, but trusted only
@@ -26,7 +29,7 @@
 import { humanBytes, VkmemError } from '@vkmemd/proto';
 import type { Tenant } from '../../policy/tenant.js';
 import type { HostRoom } from './host-room.js';
-import type { Charge, Ledger } from './ledger.js';
+import { type Charge, type Ledger, usedBytes } from './ledger.js';
 import { type Pressure, pressureOf, type Thresholds } from './pressure.js';
 
 /** One heap's account, in bytes. */
@@ -67,8 +70,8 @@ export interface Payer {
    * @throws VkmemError QUOTA_EXCEEDED.
    */
   require(bytes: bigint, heap: number): void;
-  /** Charges the bytes, as pending. */
-  charge(bytes: bigint, heap: number): Charge;
+  /** Charges the bytes, as pending. @param foreign whether the memory is foreign; default false. */
+  charge(bytes: bigint, heap: number, foreign?: boolean): Charge;
 }
 
 const NO_GUARANTEES: Guarantees = { unused: () => 0n };
@@ -90,7 +93,8 @@ const atLeastZero = (bytes: bigint): bigint => (bytes < 0n ? 0n : bytes);
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /**
- * The driver's figures of a heap, and the ledger's `live` and `leftLive` from before the driver was queried.
+ * The driver's figures of a heap, and the ledger's `live` and `ownLeftLive` from before the driver was queried, of memory
+ * that is not foreign.
  */
 interface Sample {
   readonly budget: bigint;
@@ -151,11 +155,12 @@ export class Budget {
   /**
    * Charges `bytes` of a heap, or refuses.
    * @param makes whether memory of the host is made for it.
+   * @param foreign whether the memory is foreign, which only the quota limits.
    * @throws VkmemError SIZE_ABOVE_MAXIMUM above the heap's size, BUDGET_EXCEEDED above the bytes available to
    *   the tenant, QUOTA_EXCEEDED from the payer, DEVICE_OUT_OF_MEMORY above a limit of the host; the driver's error
    *   if it cannot be queried (DEVICE_LOST).
    */
-  async admit(bytes: bigint, heap: number, payer: Payer, makes = true): Promise<Charge> {
+  async admit(bytes: bigint, heap: number, payer: Payer, makes = true, foreign = false): Promise<Charge> {
     const size = this.#device.info.heaps[heap]?.size ?? 0n;
     if (bytes > size) {
       throw new VkmemError('SIZE_ABOVE_MAXIMUM', `${bytes} bytes were requested; heap ${heap} has ${size}.`, {
@@ -164,6 +169,7 @@ export class Budget {
       });
     }
     payer.require(bytes, heap);
+    if (foreign) return payer.charge(bytes, heap, true);
     const recent = this.#recent();
     if (recent) {
       const available = this.#availableTo(payer, heap, this.#account(heap, recent[heap], makes));
@@ -204,8 +210,8 @@ export class Budget {
   async #sample(): Promise<readonly (Sample | undefined)[]> {
     const at = performance.now();
     const before = this.#device.info.heaps.map((_, index) => ({
-      live: this.#ledger.heap(index).live,
-      left: this.#ledger.leftLive(index),
+      live: this.#ledger.own(index).live,
+      left: this.#ledger.ownLeftLive(index),
     }));
     const reported = (await this.#device.memoryBudget()) ?? [];
     const samples = before.map((then, index) => reported[index] && { ...reported[index], ...then });
@@ -224,8 +230,9 @@ export class Budget {
     const driverBudget = sampled?.budget ?? (size * 4n) / 5n;
     const driverUsage = sampled?.usage ?? live;
     const limit = smaller(driverBudget, size);
-    const foreign = sampled ? this.#foreign(heapIndex, sampled) : 0n;
-    const driverLeft = atLeastZero(limit - foreign - live - draining - pending);
+    const others = sampled ? this.#others(heapIndex, sampled) : 0n;
+    const own = usedBytes(sampled ? this.#ledger.own(heapIndex) : this.#ledger.heap(heapIndex));
+    const driverLeft = atLeastZero(limit - others - own);
     const host = ofHost ? this.#host.of(heapIndex) : undefined;
     const limited = host !== undefined && host.bytes < driverLeft;
     const left = limited ? host.bytes : driverLeft;
@@ -253,8 +260,8 @@ export class Budget {
    * left `live` since are assumed not to be in it, whatever was allocated in their place. So bytes that
    * change state may count twice for a moment, but are never omitted.
    */
-  #foreign(heapIndex: number, { usage, live, left }: Sample): bigint {
-    const stillLive = atLeastZero(live - (this.#ledger.leftLive(heapIndex) - left));
+  #others(heapIndex: number, { usage, live, left }: Sample): bigint {
+    const stillLive = atLeastZero(live - (this.#ledger.ownLeftLive(heapIndex) - left));
     return atLeastZero(usage - stillLive);
   }
 }

@@ -7,6 +7,9 @@
  * bytes are free. A charge is posted to every account that it concerns (its heap, its tenant, its tenant on
  * that heap), so no two accounts can disagree. A charge changes state synchronously and only forward; any
  * other change is a defect and throws.
+ *
+ * Memory that others made outside of the driver's Vulkan (cuMemCreate) is charged as any other. It is foreign: the driver
+ * counts its bytes by itself, as memory of others or, once it has imported it, as usage of this process.
  */
 import type { Tenant } from '../../policy/tenant.js';
 
@@ -121,6 +124,8 @@ export class Charge {
 /** All accounts of one device. */
 export class Ledger {
   readonly #heaps: readonly Account[];
+  /** The part of each heap that is foreign. */
+  readonly #foreign: readonly Account[];
   /** By the tenant's key. */
   readonly #tenants = new Map<string, TenantAccount>();
   #tenantChanged: (tenant: Tenant) => void = () => {};
@@ -128,6 +133,7 @@ export class Ledger {
   /** @param heaps how many heaps the device has. */
   constructor(heaps: number) {
     this.#heaps = Array.from({ length: heaps }, () => new Account());
+    this.#foreign = Array.from({ length: heaps }, () => new Account());
   }
 
   /** @param changed called with each tenant whose first charge is made, or whose last charge is settled. */
@@ -137,14 +143,16 @@ export class Ledger {
 
   /**
    * Charges `bytes` to a heap and to a tenant, as pending. The caller has checked that they are available.
+   * @param foreign whether the memory is foreign.
    */
-  charge(bytes: bigint, heap: number, tenant: Tenant): Charge {
+  charge(bytes: bigint, heap: number, tenant: Tenant, foreign = false): Charge {
     const { key } = tenant;
     const account = this.#tenants.get(key) ?? new TenantAccount(tenant, this.#heaps.length);
-    const [ofHeap, ofTenant] = [this.#heaps[heap], account.heaps[heap]];
-    if (!ofHeap || !ofTenant) throw new Error(`ledger: no heap ${heap}`);
+    const [ofHeap, ofTenant, ofOthers] = [this.#heaps[heap], account.heaps[heap], this.#foreign[heap]];
+    if (!ofHeap || !ofTenant || !ofOthers) throw new Error(`ledger: no heap ${heap}`);
     this.#tenants.set(key, account);
-    const charge = new Charge(bytes, heap, tenant, [ofHeap, account, ofTenant], () => this.#settled(account));
+    const accounts = [ofHeap, account, ofTenant, ...(foreign ? [ofOthers] : [])];
+    const charge = new Charge(bytes, heap, tenant, accounts, () => this.#settled(account));
     account.charges += 1;
     if (account.charges === 1) this.#tenantChanged(tenant);
     return charge;
@@ -155,12 +163,22 @@ export class Ledger {
     return this.#copy(this.#heaps[index]);
   }
 
+  /** Bytes on one heap of memory that is not foreign. */
+  own(index: number): Balance {
+    const [all, foreign] = [this.heap(index), this.#copy(this.#foreign[index])];
+    return {
+      pending: all.pending - foreign.pending,
+      live: all.live - foreign.live,
+      draining: all.draining - foreign.draining,
+    };
+  }
+
   /**
-   * Bytes on one heap that have left `live` since the start. The difference of two readings is what left in
-   * between.
+   * Bytes on one heap, of memory that is not foreign, that have left `live` since the start. The difference of two
+   * readings is what left in between.
    */
-  leftLive(index: number): bigint {
-    return this.#heaps[index]?.leftLive ?? 0n;
+  ownLeftLive(index: number): bigint {
+    return (this.#heaps[index]?.leftLive ?? 0n) - (this.#foreign[index]?.leftLive ?? 0n);
   }
 
   /** Bytes of one tenant, on all heaps or on one. */

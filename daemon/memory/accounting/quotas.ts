@@ -363,8 +363,8 @@ export class Quotas implements Guarantees {
         return this.#reservations.unusedIfDemanded(tenant, this.#demandsOf(tenant, terms, change), heap);
       },
       require: (bytes, heap) => this.of(identity).require(bytes, heap),
-      charge: (bytes, heap) => {
-        const charge = this.#ledger.charge(bytes, heap, tenant);
+      charge: (bytes, heap, foreign) => {
+        const charge = this.#ledger.charge(bytes, heap, tenant, foreign);
         this.#moved(this.#enter(tenant, identity));
         return charge;
       },

@@ -129,9 +129,10 @@ export class Creation {
     leases.use(mappings.lease(terms.tenant));
     const source = await sourceOf(persistence.persists);
     const { size, heapIndex, hints } = source.plan;
+    const foreign = source.plan.source === 'CUDA_VMM';
     // Huge pages are reserved in advance, outside of these limits.
     const makes = !source.exists && !hints?.hugePage;
-    const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity), makes);
+    const charge = await budget.admit(size, heapIndex, quotas.payer(caller.identity), makes, foreign);
     undo.defer(() => charge.settle());
     charge.own(leases.move());
     const memory = await this.#counted(source);
