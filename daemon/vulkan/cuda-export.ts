@@ -95,7 +95,9 @@ function ask(args: readonly string[], maxMs: number, sent?: OwnedFd): Promise<An
 
 /** @throws VkmemError UNAVAILABLE if the program cannot be started, does not answer in time, or ends without an answer. */
 async function askNow(args: readonly string[], maxMs: number, sent?: OwnedFd): Promise<Answer> {
-  const [ours, its] = seqpacketPair();
+  using copy = sent?.dup('sent');
+  const [ours, passed] = seqpacketPair();
+  using its = passed;
   let answered: (answer: Answer | undefined) => void = () => {};
   const answer = new Promise<Answer | undefined>((resolve) => {
     answered = resolve;
@@ -112,7 +114,7 @@ async function askNow(args: readonly string[], maxMs: number, sent?: OwnedFd): P
   const connection = new Connection(ours, handlers, { maxMessageBytes: 4096, maxFds: 1 });
   try {
     const child = start(args, its);
-    if (sent) connection.send(Buffer.from('m'), [sent.dup('sent')]);
+    if (copy) connection.send(Buffer.from('m'), [copy]);
     const late = setTimeout(() => child.kill(), maxMs);
     const found = await answer;
     // It has answered, closed its socket, or been killed; it ends in any case, and is waited for.

@@ -5,7 +5,7 @@ import { createMemfd, type OwnedFd } from '@vkmemd/proto';
 import t from 'tap';
 import { dmaBufByCuda, probeCudaExport } from 'vkmemd/dist/vulkan/cuda-export.js';
 import { root, temporaryFolder } from '../support/daemon.js';
-import { openFds } from './support.js';
+import { openFds, settledFds } from './support.js';
 
 const UUID = Buffer.from('00112233445566778899aabbccddeeff', 'hex');
 const SIZE = 2n << 20n;
@@ -37,7 +37,7 @@ t.test('a process that does not end is ended, and the next one works', async (t)
   const made = await dmaBufByCuda(await memory(), SIZE, UUID);
   t.equal(made.open, true);
   made.close();
-  t.equal(openFds(), before, 'no fd is left');
+  t.equal(await settledFds(before), before, 'no fd is left');
 });
 
 t.test('processes run one at a time', async (t) => {
@@ -60,7 +60,7 @@ t.test('processes run one at a time', async (t) => {
     'each began when the one before had its dma-buf',
   );
   for (const fd of made) fd.close();
-  t.equal(openFds(), before, 'no fd is left');
+  t.equal(await settledFds(before), before, 'no fd is left');
 });
 
 t.test('what is no memory, and a program that cannot find CUDA', async (t) => {
@@ -74,5 +74,5 @@ t.test('what is no memory, and a program that cannot find CUDA', async (t) => {
   process.env.LD_LIBRARY_PATH = temporaryFolder(t);
   t.match(await probeCudaExport(), { rung: 'UNSUPPORTED', missing: 'extension', reason: /libcuda\.so\.1/ });
   await t.rejects(dmaBufByCuda(await memory(), SIZE, UUID), { code: 'KIND_UNSUPPORTED', message: /dlopen/ });
-  t.equal(openFds(), before, 'no fd is left');
+  t.equal(await settledFds(before), before, 'no fd is left');
 });
