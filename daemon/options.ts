@@ -74,7 +74,8 @@ Examples:
   $ vkmemd --check-config --config new-policy.toml --json
   $ vkmemd --unit-settings > /etc/systemd/system/vkmemd.service.d/50-sized.conf
   $ vkmemd --config policy.toml --runtime-dir /run/user/1000/vkmemd
-  $ vkmemd --supervisor --supervisor-watchdog 30`;
+  $ vkmemd --supervisor --supervisor-watchdog 30
+  $ vkmemd --all --runtime-dir /run/vkmemd`;
 
 function percent(text: string): number {
   const value = /^\d{1,3}$/.test(text) ? Number(text) : 0;
@@ -156,6 +157,14 @@ export function parseOptions(argv: readonly string[]): Options {
       '--supervisor-stop-timeout <seconds>',
       'kill a child that has not stopped after this time (default: 90)',
     )
+    .option(
+      '--all',
+      'start a daemon with a supervisor for each GPU, in devices/UUID below the runtime folder (implies --supervisor)',
+    )
+    .option(
+      '--with-cpu',
+      'with --all: also for software devices, which otherwise serve only where there is no GPU',
+    )
     .addOption(new Option('--keeper').hideHelp())
     .addOption(new Option('--keeper-max <fds>').hideHelp())
     .addOption(new Option('--keeper-watchdog <seconds>').hideHelp())
@@ -170,10 +179,10 @@ export function parseOptions(argv: readonly string[]): Options {
   }
   // With --supervisor, bin/vkmemd.js runs the supervisor, which removes its options from the arguments. The
   // old names, --keeper and those that begin with it, are accepted for one release.
-  const ofSupervisor = Object.keys(given).filter((name) => /^(supervisor|keeper)/.test(name));
+  const ofSupervisor = Object.keys(given).filter((name) => /^(supervisor|keeper|all$|withCpu$)/.test(name));
   if (ofSupervisor.length > 0) {
     command.error(
-      'error: options --supervisor-* need --supervisor, and cannot be used with an option that prints and exits',
+      'error: options --supervisor-* need --supervisor or --all, and --with-cpu needs --all; they and --all cannot be used with an option that prints and exits',
     );
   }
   if (!given.front && given.adminListen.length > 0) {

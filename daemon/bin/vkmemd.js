@@ -18,7 +18,7 @@ import { existsSync } from 'node:fs';
 import { runProgram } from '@vkmemd/proto/run-program';
 import { ownNode } from './own-node.js';
 
-const SUPERVISOR = ['--supervisor', '--keeper'];
+const SUPERVISOR = ['--supervisor', '--keeper', '--all'];
 const ONE_SHOT = ['--help', '-h', '--version', '-V', '--check-config', '--unit-settings', '--list-devices'];
 const args = process.argv.slice(2);
 const given = (options) => args.some((arg) => options.includes(arg));

@@ -1,17 +1,13 @@
 /**
- * `vkmemd --supervisor`: the supervisor's composition root. It loads neither the device nor the planes nor
- * the core, so that it needs little memory and few things can fail.
- *
- * The folder `supervisor` in the runtime folder, with mode 0700, contains its socket and the lock that
- * excludes a second supervisor.
+ * `vkmemd --supervisor` and `vkmemd --all`: the composition root of the supervisor of one daemon, and of those of
+ * several. It loads neither the device nor the planes nor the core, so that it needs little memory and few things can
+ * fail.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import {
+  DEVICES_FOLDER,
   DisposableStack,
-  isKernelError,
-  MAX_SOCKET_PATH_BYTES,
-  refusalOf,
+  ivshmemDir,
   requireProc,
   setDumpable,
   systemFault,
@@ -19,100 +15,107 @@ import {
 } from '@vkmemd/proto/kernel';
 import { pino } from 'pino';
 import { EX_CONFIG, EX_USAGE, EXIT_FAILURE } from '../exit-status.js';
-import { FolderLock } from '../folder-lock.js';
-import { removeIfStale } from '../socket-file.js';
-import { STATE_FOLDER } from '../store/names.js';
 import { loggedError } from '../systemd/logged-error.js';
 import { StandardOutput } from '../systemd/standard-output.js';
-import { FdStore } from './fd-store.js';
+import { Fleet } from './fleet.js';
+import { commonArguments, listGpus, NoDevices } from './gpus.js';
 import { inheritedFds, Manager } from './manager.js';
-import { parseSettings, replaceOldNames, requireFds, SettingsError } from './settings.js';
-import { Supervisor } from './supervisor.js';
+import { parseSettings, replaceOldNames, requireFds, SettingsError, sharedMax } from './settings.js';
+import { supervise } from './supervise.js';
+import type { Supervisor } from './supervisor.js';
 
-const FOLDER = 'supervisor';
-/** The former name of the folder. A supervisor of the previous version may run and hold the lock in it. */
-const OLD_FOLDER = 'keeper';
-const LOCK_FILE = 'lock';
-/** The socket on which the daemon notifies the supervisor. */
-const NOTIFY_SOCKET = 'notify';
+type Parsed = ReturnType<typeof parseSettings>;
 
-/** Creates a folder with this mode, and its parents with mode 0755, regardless of the umask. */
-function makeFolder(path: string, mode: number): void {
-  if (!existsSync(path)) {
-    makeFolder(dirname(path), 0o755);
-    mkdirSync(path);
-    chmodSync(path, mode);
-  }
+/** Runs one daemon. @returns the exit status. */
+async function runOne(
+  parsed: Parsed,
+  manager: Manager,
+  log: pino.Logger,
+  stack: DisposableStack,
+): Promise<number> {
+  const { settings: given, rest: args, runtimeFolder, ivshmemFolder } = parsed;
+  requireFds(given);
+  const settings = { ...given, watchdogMs: given.watchdogMs ?? manager.watchdogMs };
+  const one = { args, runtimeFolder, ivshmemFolder, settings, reports: manager, log };
+  const { fds, it } = supervise(one, stack);
+  for (const { name, fd } of inheritedFds(process.env)) fds.add(name, [fd]);
+  onSignals({ stop: () => it.stop(), each: (work) => work(it) });
+  return await it.run();
 }
 
-/**
- * Creates the supervisor's folder, and holds its lock until `stack` is disposed.
- * @throws SettingsError if another supervisor holds the lock, the folder cannot be created, or its path is too
- *   long for the socket in it.
- */
-function claimFolder(runtimeFolder: string, stack: DisposableStack): string {
-  const folder = join(runtimeFolder, FOLDER);
-  const socket = join(folder, NOTIFY_SOCKET);
-  const bytes = Buffer.byteLength(socket);
-  if (bytes > MAX_SOCKET_PATH_BYTES) {
-    const limit = `a socket path has at most ${MAX_SOCKET_PATH_BYTES} bytes`;
-    throw new SettingsError(`--runtime-dir: ${socket} has ${bytes} bytes; ${limit}.`);
+/** Runs a daemon for each GPU. @returns the exit status. */
+async function runAll(
+  parsed: Parsed,
+  manager: Manager,
+  log: pino.Logger,
+  stack: DisposableStack,
+): Promise<number> {
+  const { settings: given, isMaxGiven, withCpu, rest, runtimeFolder } = parsed;
+  const common = commonArguments(rest);
+  if (process.env.LISTEN_PID === String(process.pid) && process.env.LISTEN_FDS !== undefined) {
+    const reason = 'LISTEN_FDS: sockets of a service manager are of one daemon, and --all starts several.';
+    const next = 'Start vkmemd@UUID.service for each device, or --all without socket units.';
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'LISTEN_FDS' }, undefined, next);
   }
-  const old = join(runtimeFolder, OLD_FOLDER);
-  const lock = (path: string) => {
-    const taken = FolderLock.take(path, join(path, LOCK_FILE));
-    if (!taken) throw new SettingsError(`Another supervisor uses ${path}: choose another --runtime-dir.`);
-    stack.use(taken);
-  };
-  try {
-    makeFolder(folder, 0o700);
-    chmodSync(folder, 0o700);
-    lock(folder);
-    if (existsSync(join(old, LOCK_FILE))) lock(old);
-  } catch (failure) {
-    if (failure instanceof SettingsError) throw failure;
-    const refusal = isKernelError(failure) && failure.syscall === 'flock' ? ` ${refusalOf(failure)}` : '';
-    throw new SettingsError(`${folder} cannot be used: ${(failure as Error).message}.${refusal}`);
+  const gpus = await listGpus(withCpu);
+  const max = isMaxGiven ? given.max : sharedMax(gpus.length);
+  const settings = { ...given, max, watchdogMs: given.watchdogMs ?? manager.watchdogMs };
+  requireFds(settings, gpus.length);
+  const fleet = stack.use(
+    new Fleet(
+      gpus.map(({ uuid }) => uuid),
+      manager,
+    ),
+  );
+  log.info(
+    { devices: gpus.map(({ index, uuid, name }) => ({ index, uuid, name })) },
+    'a daemon for each device',
+  );
+  for (const { uuid } of gpus) {
+    const folder = join(runtimeFolder, DEVICES_FOLDER, uuid);
+    const { it } = supervise(
+      {
+        args: [...common, '--device', uuid, '--runtime-dir', folder],
+        runtimeFolder: folder,
+        ivshmemFolder: ivshmemDir(folder),
+        settings,
+        reports: fleet.reportsOf(uuid),
+        log: log.child({ device: uuid }),
+        isLast: (status) => fleet.isLast(uuid, status),
+      },
+      stack,
+    );
+    fleet.add(uuid, it);
   }
-  return folder;
+  onSignals(fleet);
+  return await fleet.run();
 }
 
-/** Removes the sockets for virtual machines that the last daemon kept for a next one: no process listens on them. */
-function removeIvshmemSockets(folder: string): void {
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) removeIfStale(join(folder, name));
+/** One supervisor, or several. */
+interface Running {
+  stop(): void;
+  each(work: (supervisor: Supervisor) => void): void;
+}
+
+function onSignals(running: Running): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => running.stop());
+  process.on('SIGHUP', () => running.each((supervisor) => supervisor.signal('SIGHUP')));
+  process.on('SIGUSR2', () => running.each((supervisor) => supervisor.restart()));
 }
 
 /** @returns the exit status. */
 async function run(args: readonly string[], log: pino.Logger): Promise<number> {
   const { argv, warning } = replaceOldNames(args);
   if (warning) process.stderr.write(`vkmemd: ${warning}\n`);
-  const { settings: given, rest, runtimeFolder, ivshmemFolder } = parseSettings(argv);
+  const parsed = parseSettings(argv);
   requireProc();
-  requireFds(given);
   using stack = new DisposableStack();
-  const manager = new Manager(process.env, (err) =>
-    log.warn({ err }, 'the service manager did not receive a notification'),
+  const manager = stack.use(
+    new Manager(process.env, (err) =>
+      log.warn({ err }, 'the service manager did not receive a notification'),
+    ),
   );
-  const settings = { ...given, watchdogMs: given.watchdogMs ?? manager.watchdogMs };
-  const folder = claimFolder(runtimeFolder, stack);
-  const address = join(folder, NOTIFY_SOCKET);
-  const fds = new FdStore(settings.max);
-  for (const { name, fd } of inheritedFds(process.env)) fds.add(name, [fd]);
-  // The path that started this process: after an upgrade it is that of the new program.
-  const program = process.argv[1] ?? '';
-  const command = { file: process.execPath, args: [...process.execArgv, program, ...rest] };
-  rmSync(address, { force: true });
-  const supervisor = new Supervisor(command, address, fds, manager, settings, log);
-  stack.defer(() => removeIvshmemSockets(ivshmemFolder));
-  // The ledger describes the stored fds, which have been closed when this runs.
-  stack.defer(() => rmSync(join(runtimeFolder, STATE_FOLDER), { recursive: true, force: true }));
-  stack.defer(() => rmSync(address, { force: true }));
-  stack.use(manager);
-  stack.use(supervisor);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.stop());
-  process.on('SIGHUP', () => supervisor.signal('SIGHUP'));
-  process.on('SIGUSR2', () => supervisor.restart());
-  return await supervisor.run();
+  return await (parsed.all ? runAll : runOne)(parsed, manager, log, stack);
 }
 
 /** Runs until the last child has ended, and exits the process. */
@@ -129,6 +132,8 @@ async function main(args: readonly string[]): Promise<void> {
     if (failure instanceof SettingsError) {
       process.stderr.write(`vkmemd: ${failure.message}\n`);
       status = EX_USAGE;
+    } else if (failure instanceof NoDevices) {
+      process.stderr.write(`${failure.message}\n`);
     } else {
       const fault = systemFault(failure) ?? (failure instanceof VkmemError ? failure : undefined);
       // An invalid argument is a variable of the service manager.

@@ -41,6 +41,10 @@ export class Manager implements Disposable {
     if (lines) this.#send(lines);
   }
 
+  ready(): void {
+    this.#send('READY=1');
+  }
+
   status(text: string): void {
     this.#send(`STATUS=${text}`);
   }

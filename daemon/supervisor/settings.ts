@@ -1,6 +1,6 @@
 /**
  * The supervisor's options of vkmemd's command line. The daemon parses and checks all other options; of these
- * the supervisor reads only --runtime-dir.
+ * the supervisor reads only --runtime-dir, and with --all those that cannot be the same for several daemons (gpus.ts).
  */
 import { readFileSync } from 'node:fs';
 import { ivshmemDir, runtimeDir } from '@vkmemd/proto/kernel';
@@ -40,6 +40,7 @@ const NUMBERS = {
   '--supervisor-watchdog': { min: 1, max: 86_400 },
   '--supervisor-stop-timeout': { min: 1, max: 86_400 },
 } as const;
+const FLAGS: ReadonlySet<string> = new Set(['--supervisor', '--all', '--with-cpu']);
 type NumberOption = keyof typeof NUMBERS;
 
 /**
@@ -76,16 +77,25 @@ export function replaceOldNames(given: readonly string[]): { argv: string[]; war
  */
 export function parseSettings(argv: readonly string[]): {
   settings: Settings;
+  /** Whether the maximum of stored fds is given, and not the default. */
+  isMaxGiven: boolean;
+  /** Whether there is a daemon for each GPU; and also for devices of type CPU. */
+  all: boolean;
+  withCpu: boolean;
   rest: string[];
   runtimeFolder: string;
   ivshmemFolder: string;
 } {
   const given: Partial<Record<NumberOption, number>> = {};
   const rest: string[] = [];
+  const flags = new Set<string>();
   let folder: string | undefined;
   for (let at = 0; at < argv.length; at += 1) {
     const [, name = '', value] = /^(--[^=]+)(?:=(.*))?$/s.exec(argv[at] ?? '') ?? [];
-    if (name === '--supervisor' && value === undefined) continue;
+    if (value === undefined && FLAGS.has(name)) {
+      flags.add(name);
+      continue;
+    }
     if (name in NUMBERS) given[name as NumberOption] = parseNumber(name as NumberOption, value ?? argv[++at]);
     else rest.push(argv[at] ?? '');
     if (name === '--runtime-dir') folder = value ?? argv[at + 1];
@@ -97,7 +107,10 @@ export function parseSettings(argv: readonly string[]): {
     ...(watchdog !== undefined && { watchdogMs: watchdog * 1000 }),
     ...(stop !== undefined && { stopMs: stop * 1000 }),
   };
-  return { settings, rest, runtimeFolder: runtimeDir(folder), ivshmemFolder: ivshmemDir(folder) };
+  const [all, withCpu] = [flags.has('--all'), flags.has('--with-cpu')];
+  if (withCpu && !all) throw new SettingsError('--with-cpu needs --all.');
+  const folders = { runtimeFolder: runtimeDir(folder), ivshmemFolder: ivshmemDir(folder) };
+  return { settings, isMaxGiven: given['--supervisor-max'] !== undefined, all, withCpu, rest, ...folders };
 }
 
 function parseNumber(option: NumberOption, text = ''): number {
@@ -107,16 +120,30 @@ function parseNumber(option: NumberOption, text = ''): number {
   throw new SettingsError(`${option}: '${text}' is not a whole number from ${min} to ${max}.`);
 }
 
+/** RLIMIT_NOFILE of this process, which the children inherit. */
+function allowedFds(): number {
+  const text = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text);
+}
+
 /**
- * Checks that RLIMIT_NOFILE, which the child inherits, is large enough for the maximum of stored fds.
+ * Checks that RLIMIT_NOFILE is large enough for the maximum of stored fds of each daemon.
  * @throws SettingsError
  */
-export function requireFds({ max }: Settings): void {
-  const text = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  const allowed = text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text);
-  const needed = max + OWN_FDS;
+export function requireFds({ max }: Settings, daemons = 1): void {
+  const needed = max * daemons + OWN_FDS;
+  const allowed = allowedFds();
   if (allowed >= needed) return;
+  const what = daemons === 1 ? `${max} fds` : `${max} fds for each of ${daemons} daemons`;
   throw new SettingsError(
-    `Storing ${max} fds requires RLIMIT_NOFILE ${needed}, but it is ${allowed}: raise it, or lower --supervisor-max.`,
+    `Storing ${what} requires RLIMIT_NOFILE ${needed}, but it is ${allowed}: raise it, or lower --supervisor-max.`,
   );
+}
+
+/**
+ * The maximum of stored fds of each of several daemons where none is given: the default, or an equal share of what
+ * RLIMIT_NOFILE allows.
+ */
+export function sharedMax(daemons: number, allowed = allowedFds()): number {
+  return Math.max(1, Math.min(DEFAULTS.max, Math.floor((allowed - OWN_FDS) / daemons)));
 }

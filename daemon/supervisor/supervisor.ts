@@ -9,7 +9,7 @@
  *
  * A child that ended is restarted after 100 ms. The delay doubles up to 10 s, and is reset by a child that
  * was ready for a minute. The supervisor restarts without limit, with one exception: if the first child exits
- * with EX_USAGE or EX_CONFIG, the supervisor exits with the same status.
+ * with EX_USAGE or EX_CONFIG, the supervisor exits with the same status, unless it is one of several (fleet.ts).
  */
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,11 +22,15 @@ import type { Manager } from './manager.js';
 import { MAX_NOTIFICATION_BYTES, parseNotification } from './notification.js';
 import type { Settings } from './settings.js';
 
+/** What a supervisor reports to: the service manager, or the fleet that it is a member of. */
+export type Reports = Pick<Manager, 'forward' | 'status' | 'stopping'>;
+
 export class Supervisor implements Disposable {
   readonly #command: Command;
   readonly #settings: Settings;
   readonly #fds: FdStore;
-  readonly #manager: Manager;
+  readonly #manager: Reports;
+  readonly #isLast: (status: number) => boolean;
   readonly #log: Logger;
   readonly #address: string;
   readonly #receiver: DatagramReceiver;
@@ -39,16 +43,19 @@ export class Supervisor implements Disposable {
   /**
    * @param address The path of its socket. It must not exist, and no other user may enter its folder.
    * @param fds Taken: closed when the supervisor is disposed.
+   * @param isLast Whether a first child that exits with EX_USAGE or EX_CONFIG is the last. Default: it is.
    * @throws KernelError if the address cannot be bound.
    */
   constructor(
     command: Command,
     address: string,
     fds: FdStore,
-    manager: Manager,
+    manager: Reports,
     settings: Settings,
     log: Logger,
+    isLast: (status: number) => boolean = () => true,
   ) {
+    this.#isLast = isLast;
     this.#command = command;
     this.#settings = settings;
     this.#fds = fds;
@@ -69,12 +76,14 @@ export class Supervisor implements Disposable {
     for (let start = 1; ; start += 1) {
       const { readyMs, ...exit } = await this.#runChild(start);
       if (this.#stopped) return statusOf(exit);
-      if (start === 1 && (exit.code === EX_USAGE || exit.code === EX_CONFIG)) return exit.code;
+      const { code } = exit;
+      const isRefused = start === 1 && (code === EX_USAGE || code === EX_CONFIG);
+      if (isRefused && this.#isLast(code)) return code;
       if ((readyMs ?? 0) >= stableMs) delay = firstDelayMs;
       const wait = this.#restart ? 0 : delay;
       if (!this.#restart) delay = Math.min(delay * 2, maxDelayMs);
       this.#restart = false;
-      const { code, signal, failure } = exit;
+      const { signal, failure } = exit;
       this.#log.warn(
         { code, signal, err: failure, fds: this.#fds.size, inMs: wait },
         'the daemon ended and will be restarted',

@@ -96,7 +96,7 @@ export function findDaemon(
  * @param system What takes the place of /run/vkmemd.
  */
 export function findDaemons(
-  place: Pick<Place, 'runtimeDir'> = {},
+  place: { readonly runtimeDir?: string | undefined } = {},
   env: Environment = process.env,
   system = SYSTEM_RUNTIME_DIR,
 ): FoundDaemon[] {
