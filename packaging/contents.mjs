@@ -28,6 +28,8 @@ import { programText } from './program.mjs';
 
 export const LIBRARY = 'usr/lib/vkmemd';
 const GENERATOR = 'usr/lib/systemd/system-generators/vkmemd-generator';
+/** Run by vkmemd-devices.service. */
+const START_DEVICES = `${LIBRARY}/vkmemd-start-devices`;
 const DOC = 'usr/share/doc/vkmemd';
 export const ADDONS = [
   'proto/native/build/Release/vkmem_proto.node',
@@ -164,6 +166,7 @@ export function stage(folder, about, documents) {
     copy(file, `usr/lib/systemd/system/${file.slice('systemd/'.length)}`);
   }
   copy('systemd/vkmemd-generator', GENERATOR);
+  copy('systemd/vkmemd-start-devices', START_DEVICES);
   copy('systemd/apparmor.d/vkmemd', 'etc/apparmor.d/vkmemd');
   for (const kind of ['sysusers.d', 'tmpfiles.d'])
     copy(`systemd/${kind}/vkmemd.conf`, `usr/lib/${kind}/vkmemd.conf`);
@@ -205,6 +208,7 @@ export function normalise(folder, seconds) {
     path === NODE ||
     HELPERS.some((file) => path === `${LIBRARY}/${file}`) ||
     path === GENERATOR ||
+    path === START_DEVICES ||
     /^DEBIAN\/p(re|ost)/.test(path);
   for (const { path, entry } of [...walk(folder)].reverse()) {
     const file = join(folder, path);

@@ -51,6 +51,8 @@ systemd-tmpfiles --root="$root" --create vkmemd.conf orders.conf
 pivot_root . .
 umount -l .
 cd /
-# Only the given units exist: no unit of the host is started.
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=test SYSTEMD_UNIT_PATH=/etc/systemd/system \
+# Only the given units and generators exist: no unit of the host is started.
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=test \
+  SYSTEMD_UNIT_PATH=/etc/systemd/system:/run/systemd/generator \
+  SYSTEMD_GENERATOR_PATH=/etc/systemd/system-generators \
   /lib/systemd/systemd --unit=boot.target --log-target=journal --show-status=no

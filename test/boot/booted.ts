@@ -46,11 +46,11 @@ export class Booted {
   readonly #exited: Promise<void>;
   #said = '';
 
-  private constructor(more: string) {
+  private constructor(more: string, files: Readonly<Record<string, string>>) {
     this.#group = join(ownGroup() ?? '', `${this.#folder.split('/').at(-1)}`);
     for (const name of ['given', 'root']) mkdirSync(join(this.#folder, name));
     mkdirSync(this.#group);
-    writeGiven(join(this.#folder, 'given'), more);
+    writeGiven(join(this.#folder, 'given'), more, files);
     const script = join(root, 'test/boot/boot.sh');
     const [place, given] = [join(this.#folder, 'root'), join(this.#folder, 'given')];
     const args = apart(this.#group, script, place, given, root, process.execPath);
@@ -63,9 +63,13 @@ export class Booted {
     this.#exited = new Promise((resolve) => this.#child.once('close', () => resolve()));
   }
 
-  /** Boots it, and waits until the sockets listen. @param more lines of [Service] for the daemon. */
-  static async start(t: Test, more = ''): Promise<Booted> {
-    const booted = new Booted(more);
+  /**
+   * Boots it, and waits until the sockets listen.
+   * @param more lines of [Service] for the daemon.
+   * @param files further files, by their paths without the leading slash; those in a folder of generators are executable.
+   */
+  static async start(t: Test, more = '', files: Readonly<Record<string, string>> = {}): Promise<Booted> {
+    const booted = new Booted(more, files);
     t.teardown(() => booted.#end());
     await until(`the boot is complete: ${booted.#said}`, async () => {
       if (booted.#child.exitCode !== null) throw new Error(`the system did not boot: ${booted.#said}`);

@@ -2,7 +2,7 @@
  * The files of a booted system besides the host's /usr (boot.sh): users, the units of systemd/, drop-ins with
  * the paths of the programs, and the few units of systemd's own that these need.
  */
-import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { lavapipe, root } from '../support/daemon.js';
 import { NODE, ORDERS, PROGRAMS, TREE } from './places.js';
@@ -57,8 +57,8 @@ export const programIn = (tree: string): string =>
 const daemonDropIn = (): string =>
   `[Service]\n${programIn(TREE)}Environment=VK_DRIVER_FILES=${lavapipe()}\nLimitCORE=0\n`;
 
-/** @param more lines of [Service] for the daemon. */
-export function writeGiven(folder: string, more: string): void {
+/** @param more, files as Booted.start(). */
+export function writeGiven(folder: string, more: string, files: Readonly<Record<string, string>>): void {
   const put = (path: string, text: string) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
@@ -75,6 +75,10 @@ export function writeGiven(folder: string, more: string): void {
   put(`${UNITS}/vkmemd-worker-example.service.d/boot.conf`, SANDBOXED);
   put(`${UNITS}/vkmemd.service.d/boot.conf`, daemonDropIn() + more);
   for (const target of EMPTY) put(`${UNITS}/${target}`, nothing);
+  for (const [path, text] of Object.entries(files)) {
+    put(path, text);
+    if (path.includes('generators/')) chmodSync(join(folder, path), 0o755);
+  }
   for (const unit of JOURNAL) symlinkSync(join(HOSTS, unit), join(folder, UNITS, unit));
   for (const unit of readdirSync(join(root, 'systemd')).filter((name) => /\.(service|socket)$/.test(name))) {
     copyFileSync(join(root, 'systemd', unit), join(folder, UNITS, unit));
