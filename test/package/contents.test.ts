@@ -23,6 +23,7 @@ t.test('the package has the files of the programs', { skip: noPackage, timeout: 
   for (const path of [
     ...units.map((unit) => `/usr/lib/systemd/system/${unit}`),
     '/usr/lib/systemd/system-generators/vkmemd-generator',
+    `${LIBRARY}/vkmemd-start-devices`,
     '/usr/lib/sysusers.d/vkmemd.conf',
     '/usr/lib/tmpfiles.d/vkmemd.conf',
     '/usr/share/man/man8/vkmemd.8.gz',
@@ -90,7 +91,7 @@ t.test('the package does not depend on its builder', { skip: noPackage, timeout:
   const odd = all.filter(({ mode, path, target }) => {
     if (target !== undefined) return false;
     const program =
-      /\/(bin\/vkmem(d|ctl)\.js|vkmemd\/bin\/node|vkmemd-generator|vkmemd_front_launcher|vkmemd-cuda-export)$/.test(
+      /\/(bin\/vkmem(d|ctl)\.js|vkmemd\/bin\/node|vkmemd-generator|vkmemd-start-devices|vkmemd_front_launcher|vkmemd-cuda-export)$/.test(
         path,
       );
     return mode !== (mode.startsWith('d') ? 'drwxr-xr-x' : program ? '-rwxr-xr-x' : '-rw-r--r--');
