@@ -26,6 +26,9 @@ import { IvshmemServers, type IvshmemSockets } from './memory/ivshmem/servers.js
 import { NOT_PERSISTED, type Persistence } from './memory/persistence.js';
 import { Reload, type ReloadFailure } from './memory/reload.js';
 import type { Reporter } from './memory/reporter.js';
+import { SemaphoreLifecycle } from './memory/semaphore/lifecycle.js';
+import { Semaphores } from './memory/semaphore/semaphores.js';
+import { SemaphoreWaits } from './memory/semaphore/waits.js';
 import { SessionClosing } from './memory/session/closing.js';
 import type { SessionEvent } from './memory/session/events.js';
 import { IdentifiedProcesses } from './memory/session/identified-processes.js';
@@ -117,11 +120,25 @@ export function makeCore(parts: CoreParts) {
   const orphanedLocks = new OrphanedLocks(grants, (session) => persistence.locksReleased(session));
   const claimQueue = new ClaimQueue(orphanedLocks);
   const ivshmem = new IvshmemServers(sockets, persistence);
+  const semaphores = new Semaphores(authority, fds);
+  const semaphoreWaits = new SemaphoreWaits(device);
+  const semaphoreLifecycle = new SemaphoreLifecycle({
+    ...{ device, authority, semaphores, semaphoreWaits, allocations, persistence, reporter },
+  });
   const closing = new SessionClosing({
-    ...{ sessions, sessionEvents, orphanedLocks, claimQueue, signals, grants, persistence },
+    ...{
+      sessions,
+      sessionEvents,
+      orphanedLocks,
+      claimQueue,
+      signals,
+      semaphoreLifecycle,
+      grants,
+      persistence,
+    },
   });
   const draining = new Draining({
-    ...{ registry, madeOnce, grants, signals, orphanedLocks, closing, tickets, ivshmem },
+    ...{ registry, madeOnce, grants, signals, semaphoreLifecycle, orphanedLocks, closing, tickets, ivshmem },
     ...{ persistence, allocationEvents, frees, reporter },
   });
   const lifecycle = new SessionLifecycle({
@@ -137,7 +154,7 @@ export function makeCore(parts: CoreParts) {
     identifiedProcesses,
     onOutcome: (what, code, asker) => reportAnswer(requestEvents, 'ivshmem', what, code, asker),
   });
-  const reports = new BudgetReports(budget, { sessions, registry, grants, device });
+  const reports = new BudgetReports(budget, { sessions, registry, grants, device, semaphores });
   const budgetWatch = new BudgetWatch(() => reports.now());
   const allocationWatch = new AllocationWatch({ authority, registry, allocationEvents, sessionEvents });
   const reload = new Reload(authority, parts.readPolicy, parts.policyFailure);
@@ -149,5 +166,6 @@ export function makeCore(parts: CoreParts) {
     ...{ ledger, quotas, budget, reports, registry, madeOnce, creation, draining },
     ...{ sessions, identifiedProcesses, lifecycle, signals, tickets, grants, orphanedLocks, claimQueue },
     ...{ ivshmem, joining, budgetWatch, allocationWatch },
+    ...{ semaphores, semaphoreWaits, semaphoreLifecycle },
   };
 }

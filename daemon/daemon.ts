@@ -425,6 +425,7 @@ async function persistEverything({
   orphanedLocks,
   signals,
   tickets,
+  semaphoreLifecycle,
   draining,
 }: Core): Promise<void> {
   lifecycle.leaveAll();
@@ -432,14 +433,22 @@ async function persistEverything({
   orphanedLocks.stopWatching();
   signals[Symbol.dispose]();
   tickets[Symbol.dispose]();
+  await semaphoreLifecycle.leaveAll();
   await draining.persistEverything();
 }
 
 /** Ends all sessions and frees all memory, also memory that clients still hold. */
-async function endEverything({ lifecycle, signals, tickets, draining }: Core): Promise<void> {
+async function endEverything({
+  lifecycle,
+  signals,
+  tickets,
+  semaphoreLifecycle,
+  draining,
+}: Core): Promise<void> {
   await lifecycle.endAll();
   await slices.idle();
   signals[Symbol.dispose]();
+  await semaphoreLifecycle.leaveAll();
   await draining.freeEverything();
   tickets[Symbol.dispose]();
 }

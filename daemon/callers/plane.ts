@@ -23,6 +23,7 @@ import type { FdBudget } from '../limits/fd-budget.js';
 import type { Authority } from '../memory/authority.js';
 import type { ClaimQueue } from '../memory/grant/claim-queue.js';
 import type { Reporter } from '../memory/reporter.js';
+import type { SemaphoreWaits } from '../memory/semaphore/waits.js';
 import type { IdentifiedProcesses } from '../memory/session/identified-processes.js';
 import type { Sessions } from '../memory/session/session.js';
 import type { Identity } from '../policy/identity.js';
@@ -48,6 +49,7 @@ interface Collaborators {
   readonly sessions: Sessions;
   readonly identifiedProcesses: IdentifiedProcesses;
   readonly claimQueue: ClaimQueue;
+  readonly semaphoreWaits: SemaphoreWaits;
   readonly reporter: Reporter;
   readonly requestEvents: RequestEvents;
   readonly handlers: Handlers & StreamHandlers;
@@ -141,6 +143,7 @@ export class CallersPlane implements AsyncDisposable {
     this.#close(({ plane }) => plane === 'CONTROL');
     this.#calls.stop(stopping);
     this.#with.claimQueue.stop(stopping);
+    this.#with.semaphoreWaits.stop(stopping);
     await this.#drain('CONTROL', ({ plane }) => plane === 'CONTROL');
   }
 

@@ -10,6 +10,7 @@ import {
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Quotas } from '../memory/accounting/quotas.js';
 import type { ClaimQueue } from '../memory/grant/claim-queue.js';
+import type { SemaphoreWaits } from '../memory/semaphore/waits.js';
 import type { Identity } from '../policy/identity.js';
 import { identityOf } from '../policy/unit.js';
 import { reportAnswer } from '../requests/events.js';
@@ -23,6 +24,7 @@ interface Collaborators extends PeerCollaborators {
   readonly fds: FdBudget;
   readonly quotas: Quotas;
   readonly claimQueue: ClaimQueue;
+  readonly semaphoreWaits: SemaphoreWaits;
   /** The front, which strangers talk to: its process may not connect. */
   readonly front: { readonly pid: number | undefined };
 }
@@ -122,10 +124,12 @@ export class HandoffServer implements AsyncDisposable {
     this.#listener?.close();
   }
 
-  /** Stops accepting; refuses waiting claims, and resolves when every request under way is answered. */
+  /** Stops accepting; refuses waiting requests, and resolves when every request under way is answered. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopAccepting();
-    this.#with.claimQueue.stop(new VkmemError('UNAVAILABLE', 'The daemon is stopping.'));
+    const stopping = new VkmemError('UNAVAILABLE', 'The daemon is stopping.');
+    this.#with.claimQueue.stop(stopping);
+    this.#with.semaphoreWaits.stop(stopping);
     await Promise.all([...this.#peers].map((peer) => peer.finish()));
     this.#lingering[Symbol.dispose]();
   }

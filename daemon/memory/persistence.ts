@@ -15,6 +15,7 @@ import type { Change } from './accounting/terms.js';
 import type { Allocation } from './allocation/allocation.js';
 import type { GrantRecord } from './grant/record.js';
 import type { IvshmemPeer, IvshmemServer } from './ivshmem/server.js';
+import type { SemaphoreJournal } from './semaphore/lifecycle.js';
 import type { Session } from './session/session.js';
 import type { SignalJournal } from './session/signals.js';
 import type { TicketJournal } from './ticket/tickets.js';
@@ -107,6 +108,8 @@ export interface Persistence {
 
   readonly signals: SignalJournal;
 
+  readonly semaphores: SemaphoreJournal;
+
   readonly journal: Journal;
 
   /** Persists all ends that `work` reports in one transaction. */
@@ -161,6 +164,7 @@ export const NOT_PERSISTED: Persistence = {
     left() {},
   },
   signals: { signalCreated: async () => {}, signalOpening() {}, signalsEnded() {} },
+  semaphores: { semaphoreCreated: async () => false, semaphoreEnding() {}, semaphoreEnded() {} },
   journal: {
     ticketChanged() {},
     ticketReturned() {},

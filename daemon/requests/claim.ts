@@ -6,7 +6,7 @@
  * to the allocation, but the policy must permit the bearer the kinds: a ticket passes on the rights of its
  * maker, and does not override the policy.
  */
-import { type AccessName, type KindName, type RequestOf, uuidText, VkmemError } from '@vkmemd/proto';
+import { type AccessName, type KindName, type RequestOf, VkmemError } from '@vkmemd/proto';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Registry } from '../memory/allocation/registry.js';
@@ -17,12 +17,9 @@ import { type Caller, partyOf, sessionRequired } from '../memory/session/caller.
 import type { Tickets } from '../memory/ticket/tickets.js';
 import type { Device } from '../vulkan/device.js';
 import type { Answer, Handler } from './handler.js';
-import { parseAccess, parseKinds } from './parse.js';
+import { parseAccess, parseKinds, parseUuids, requireDevice } from './parse.js';
 
 const MAX_WAIT_MS = 3_600_000;
-/** The most devices of one host that a process names. */
-const MAX_DEVICES = 64;
-const UUID_BYTES = 16;
 
 interface Collaborators {
   readonly authority: Authority;
@@ -108,12 +105,8 @@ function requireGrantable({ allocation, kinds, access }: Claimed): void {
 
 /** @throws VkmemError WRONG_DEVICE if the process says that it can use other devices only. */
 function requireUsable({ allocation, kinds, deviceUuids }: Claimed, own: Uint8Array): void {
-  if (deviceUuids.length === 0 || !kinds.includes('OPAQUE_FD')) return;
-  const uuid = allocation.memory.madeBy?.deviceUuid ?? own;
-  if (deviceUuids.some((each) => Buffer.compare(each, uuid) === 0)) return;
-  const seen = deviceUuids.map(uuidText).join(', ');
-  const reason = `It is of the device ${uuidText(uuid)}; the process can use ${seen}.`;
-  throw new VkmemError('WRONG_DEVICE', reason, { device_uuid: uuidText(uuid) });
+  if (!kinds.includes('OPAQUE_FD')) return;
+  requireDevice(allocation.memory.madeBy?.deviceUuid ?? own, deviceUuids);
 }
 
 /** @param grant makes the grants, with the terms of the ticket as narrowed by the request. */
@@ -148,19 +141,6 @@ async function byTicket(
     const { allocation } = terms;
     return grant({ allocation, kinds: wanted, access: access ?? terms.access, requireAllowed });
   });
-}
-
-/** @throws VkmemError INVALID_ARGUMENT. */
-function parseUuids(uuids: readonly Uint8Array[]): readonly Uint8Array[] {
-  const field = 'device_uuids';
-  if (uuids.length > MAX_DEVICES) {
-    const reason = `device_uuids has ${uuids.length} elements; the maximum is ${MAX_DEVICES}.`;
-    throw new VkmemError('INVALID_ARGUMENT', reason, { field });
-  }
-  const odd = uuids.find(({ length }) => length !== UUID_BYTES);
-  if (!odd) return uuids;
-  const reason = `device_uuids has an element of ${odd.length} bytes; a UUID has ${UUID_BYTES}.`;
-  throw new VkmemError('INVALID_ARGUMENT', reason, { field });
 }
 
 /** How long a claim may wait, in milliseconds. @throws VkmemError INVALID_ARGUMENT above MAX_WAIT_MS. */

@@ -7,16 +7,20 @@ import { allocate } from './allocate.js';
 import { allocateMany } from './allocate-many.js';
 import { claim } from './claim.js';
 import { claimMany } from './claim-many.js';
+import { claimSemaphore } from './claim-semaphore.js';
+import { createSemaphore } from './create-semaphore.js';
 import { createSignal } from './create-signal.js';
 import { createTicket } from './create-ticket.js';
 import { endEntrusted } from './end-entrusted.js';
 import { entrust } from './entrust.js';
 import { free } from './free.js';
+import { freeSemaphore } from './free-semaphore.js';
 import { getAllocation } from './get-allocation.js';
 import { getBudget } from './get-budget.js';
 import { getHealth } from './get-health.js';
 import { getMetrics } from './get-metrics.js';
 import { getQuota } from './get-quota.js';
+import { getSemaphore } from './get-semaphore.js';
 import { getStatus } from './get-status.js';
 import type { Handler, OpenHandler, PartsHandler, StreamHandler } from './handler.js';
 import { importMemory } from './import.js';
@@ -25,6 +29,7 @@ import { listAllocations } from './list-allocations.js';
 import { listDevices } from './list-devices.js';
 import { listIvshmem } from './list-ivshmem.js';
 import { listQuotas } from './list-quotas.js';
+import { listSemaphores } from './list-semaphores.js';
 import { listSessions } from './list-sessions.js';
 import { listTickets } from './list-tickets.js';
 import { openSignal } from './open-signal.js';
@@ -34,8 +39,10 @@ import { reloadPolicy } from './reload-policy.js';
 import { revokeTicket } from './revoke-ticket.js';
 import { serveIvshmem } from './serve-ivshmem.js';
 import { setQuota } from './set-quota.js';
+import { signalSemaphore } from './signal-semaphore.js';
 import { stopIvshmem } from './stop-ivshmem.js';
 import { transfer } from './transfer.js';
+import { waitSemaphore } from './wait-semaphore.js';
 import { watchAllocations } from './watch-allocations.js';
 import { watchBudget } from './watch-budget.js';
 
@@ -72,6 +79,13 @@ type Collaborators = Parameters<typeof allocate>[0] &
   Parameters<typeof reloadPolicy>[0] &
   Parameters<typeof serveIvshmem>[0] &
   Parameters<typeof setQuota>[0] &
+  Parameters<typeof claimSemaphore>[0] &
+  Parameters<typeof createSemaphore>[0] &
+  Parameters<typeof freeSemaphore>[0] &
+  Parameters<typeof getSemaphore>[0] &
+  Parameters<typeof listSemaphores>[0] &
+  Parameters<typeof signalSemaphore>[0] &
+  Parameters<typeof waitSemaphore>[0] &
   Parameters<typeof transfer>[0];
 
 /** The collaborators of the requests that are answered in parts. */
@@ -109,6 +123,13 @@ export const makeHandlers = (core: Collaborators): Handlers => ({
   ServeIvshmem: serveIvshmem(core),
   SetQuota: setQuota(core),
   StopIvshmem: stopIvshmem(core),
+  ClaimSemaphore: claimSemaphore(core),
+  CreateSemaphore: createSemaphore(core),
+  FreeSemaphore: freeSemaphore(core),
+  GetSemaphore: getSemaphore(core),
+  ListSemaphores: listSemaphores(core),
+  SignalSemaphore: signalSemaphore(core),
+  WaitSemaphore: waitSemaphore(core),
   Transfer: transfer(core),
 });
 

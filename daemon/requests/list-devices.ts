@@ -28,7 +28,7 @@ export function describeDevices({
 }
 
 function describeDevice(
-  { info, kinds, pages }: Device,
+  { info, kinds, pages, semaphores }: Device,
   mappings: Collaborators['mappings'],
 ): Decoded<'Device'> {
   return {
@@ -57,6 +57,12 @@ function describeDevice(
     maxAllocationSizeBytes: info.limits.maxMemoryAllocationSize,
     maxMappedAllocationCount: mappings.capacity,
     pageMeasurement: describeMeasurement(pages),
+    timelineSemaphores: info.semaphores.timelines,
+    semaphores: semaphores.map(({ type, kind, ...report }) => ({
+      type: `SEMAPHORE_TYPE_${type}`,
+      kind: `SEMAPHORE_KIND_${kind}`,
+      ...report,
+    })),
   };
 }
 

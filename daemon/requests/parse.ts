@@ -12,6 +12,7 @@ import {
   type LifetimeName,
   SHARING_NAMES,
   type SharingName,
+  uuidText,
   VkmemError,
 } from '@vkmemd/proto';
 import type { WantedTerms } from '../memory/allocation/creation.js';
@@ -19,6 +20,9 @@ import type { WantedTerms } from '../memory/allocation/creation.js';
 export type { WantedTerms } from '../memory/allocation/creation.js';
 
 const MAX_REQUEST_ID_BYTES = 64;
+/** The most devices of one host that a process names. */
+const MAX_DEVICES = 64;
+const UUID_BYTES = 16;
 const NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
@@ -36,29 +40,37 @@ export function parseTerms(
     const reason = `grant_kinds has ${missing}, but kinds has only ${kinds.join(', ') || 'none'}.`;
     throw new VkmemError('KIND_NOT_REQUESTED', reason, { kind: missing });
   }
-  const lifetime = parseLifetime(request.lifetime, request.name);
-  if (lifetime === 'NAMED' ? !NAME.test(request.name) : request.name !== '') {
-    const scoped = request.name.includes('/');
-    throw new VkmemError(
-      'INVALID_NAME',
-      `The name is ${JSON.stringify(request.name)}, the lifetime ${lifetime}.`,
-      {},
-      undefined,
-      scoped
-        ? 'Allocate under a name without a slash; claim the memory of another user as UID/NAME.'
-        : undefined,
-    );
-  }
   return {
     kinds,
     grantKinds,
-    lifetime,
-    name: request.name,
+    ...parseNamed(request),
     access: 'rw',
     sharing: 'SHARED',
     publishable: false,
     requestId: '',
   };
+}
+
+/**
+ * Lifetime and name of what a request makes, which must agree.
+ * @throws VkmemError INVALID_NAME, INVALID_ARGUMENT.
+ */
+export function parseNamed(request: Pick<Decoded<'AllocateRequest'>, 'lifetime' | 'name'>): {
+  readonly lifetime: LifetimeName;
+  readonly name: string;
+} {
+  const { name } = request;
+  const lifetime = parseLifetime(request.lifetime, name);
+  if (lifetime === 'NAMED' ? NAME.test(name) : name === '') return { lifetime, name };
+  throw new VkmemError(
+    'INVALID_NAME',
+    `The name is ${JSON.stringify(name)}, the lifetime ${lifetime}.`,
+    {},
+    undefined,
+    name.includes('/')
+      ? 'Allocate under a name without a slash; claim the memory of another user as UID/NAME.'
+      : undefined,
+  );
 }
 
 /**
@@ -147,4 +159,25 @@ export function parseRange(what: string, offset: bigint, size: bigint, within: b
     );
   }
   return { offset, size: length };
+}
+
+/** UUIDs of the devices that a process can use; none if it does not say. @throws VkmemError INVALID_ARGUMENT. */
+export function parseUuids(uuids: readonly Uint8Array[]): readonly Uint8Array[] {
+  const field = 'device_uuids';
+  if (uuids.length > MAX_DEVICES) {
+    const reason = `device_uuids has ${uuids.length} elements; the maximum is ${MAX_DEVICES}.`;
+    throw new VkmemError('INVALID_ARGUMENT', reason, { field });
+  }
+  const odd = uuids.find(({ length }) => length !== UUID_BYTES);
+  if (!odd) return uuids;
+  const reason = `device_uuids has an element of ${odd.length} bytes; a UUID has ${UUID_BYTES}.`;
+  throw new VkmemError('INVALID_ARGUMENT', reason, { field });
+}
+
+/** @throws VkmemError WRONG_DEVICE if the process says that it can use other devices only. */
+export function requireDevice(uuid: Uint8Array, deviceUuids: readonly Uint8Array[]): void {
+  if (deviceUuids.length === 0 || deviceUuids.some((each) => Buffer.compare(each, uuid) === 0)) return;
+  const seen = deviceUuids.map(uuidText).join(', ');
+  const reason = `It is of the device ${uuidText(uuid)}; the process can use ${seen}.`;
+  throw new VkmemError('WRONG_DEVICE', reason, { device_uuid: uuidText(uuid) });
 }

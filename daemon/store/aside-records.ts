@@ -17,6 +17,7 @@ const KINDS: Readonly<Record<string, { readonly what: string; readonly prefixes:
   tickets: { what: 'ticket', prefixes: '' },
   quotas: { what: 'quota', prefixes: '' },
   signals: { what: 'signal', prefixes: 'ef' },
+  semaphores: { what: 'semaphore', prefixes: 'm' },
   servers: { what: 'ivshmem server', prefixes: 'v' },
   peers: { what: 'ivshmem peer', prefixes: 'v' },
 };
@@ -79,10 +80,10 @@ export class AsideRecords {
   }
 }
 
-/** The names of fds in a record of an allocation, of a signal, of an ivshmem server or of a peer. */
+/** The names of fds in a record of an allocation, of a signal, of a semaphore, of an ivshmem server or of a peer. */
 function namesIn(value: unknown): string[] {
   const { fds, name, names } = (value ?? {}) as Readonly<Record<string, unknown>>;
   const entries = Array.isArray(fds) ? fds.map((fd: { name?: unknown } | null) => fd?.name) : [];
   const all = [...entries, name, ...(Array.isArray(names) ? names : [])];
-  return all.filter((each): each is string => typeof each === 'string' && /^[abefv]/.test(each));
+  return all.filter((each): each is string => typeof each === 'string' && /^[abefmv]/.test(each));
 }

@@ -7,6 +7,7 @@ import type {
   AllocationRecord,
   PeerRecord,
   QuotaRecord,
+  SemaphoreRecord,
   ServerRecord,
   SessionRecord,
   SignalRecord,
@@ -50,9 +51,10 @@ function faultOf(record: Fields, fields: Readonly<Record<string, Test>>): string
   return Object.entries(fields).find(([name, test]) => !test(record[name]))?.[0];
 }
 
-/** Names of stored fds of allocations, of signals, and of ivshmem (names.ts). */
+/** Names of stored fds of allocations, of signals, of semaphores, and of ivshmem (names.ts). */
 const fdOfAllocation: Test = (value) => /^[ab][0-9a-z]{1,10}$/.test(String(value));
 const fdOfSignal: Test = (value) => /^[ef][0-9a-z]{1,10}$/.test(String(value));
+const fdOfSemaphore: Test = (value) => /^m[0-9a-z]{1,10}$/.test(String(value));
 const fdOfIvshmem: Test = (value) => /^v[0-9a-z]{1,10}\.[0-9a-z]{1,2}$/.test(String(value));
 
 const ALLOCATION = {
@@ -125,6 +127,22 @@ const SIGNAL = {
   names: (value: unknown) => listOf(fdOfSignal)(value) && (value as unknown[]).length === 2,
 };
 
+const SEMAPHORE = {
+  id: filled,
+  createdAt: count,
+  tenant: filled,
+  terms: object({
+    name: text,
+    lifetime: oneOf('SESSION', 'NAMED'),
+    type: oneOf('TIMELINE', 'BINARY'),
+    requestId: text,
+  }),
+  owner: absentOr(id),
+  maker: absentOr(id),
+  madeBy: object({ deviceUuid: uuid, driverUuid: uuid }),
+  name: fdOfSemaphore,
+};
+
 const SERVER = {
   allocation: filled,
   terms: object({ vectors: count, path: filled, createdAt: count }),
@@ -157,6 +175,7 @@ export const checks = {
   ticket: (record: TicketRecord, key: string) => check(record, key, TICKET, record.id),
   quota: (record: QuotaRecord, key: string) => check(record, key, QUOTA, record.tenant),
   signal: (record: SignalRecord, key: string) => check(record, key, SIGNAL, record.hash),
+  semaphore: (record: SemaphoreRecord, key: string) => check(record, key, SEMAPHORE, record.id),
   server: (record: ServerRecord, key: string) => check(record, key, SERVER, record.name),
   peer: (record: PeerRecord, key: string) => check(record, key, PEER, `${record.server}/${record.id}`),
 };

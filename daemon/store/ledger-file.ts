@@ -28,6 +28,7 @@ import {
   type HeadRecord,
   type PeerRecord,
   type QuotaRecord,
+  type SemaphoreRecord,
   type ServerRecord,
   type SessionRecord,
   type SignalRecord,
@@ -199,6 +200,7 @@ export class LedgerFile {
   readonly quotas: Table<string, QuotaRecord>;
   /** By the hash of the secret. */
   readonly signals: Table<string, SignalRecord>;
+  readonly semaphores: Table<string, SemaphoreRecord>;
   readonly servers: Table<string, ServerRecord>;
   /** By the server's name and the peer's id. */
   readonly peers: Table<string, PeerRecord>;
@@ -238,6 +240,7 @@ export class LedgerFile {
     this.tickets = table('tickets', checks.ticket);
     this.quotas = table('quotas', checks.quota);
     this.signals = table('signals', checks.signal);
+    this.semaphores = table('semaphores', checks.semaphore);
     this.servers = table('servers', checks.server);
     this.peers = table('peers', checks.peer);
     try {

@@ -9,6 +9,7 @@ import type { Change } from '../memory/accounting/terms.js';
 import type { Allocation, AllocationTerms } from '../memory/allocation/allocation.js';
 import type { GrantRecord } from '../memory/grant/record.js';
 import type { ServerTerms } from '../memory/ivshmem/server.js';
+import type { Semaphore, SemaphoreTerms } from '../memory/semaphore/semaphore.js';
 import { type Session, tokenHash } from '../memory/session/session.js';
 import type { TicketTerms } from '../memory/ticket/tickets.js';
 import type { Identity, PeerCredentials } from '../policy/identity.js';
@@ -97,6 +98,22 @@ export interface SignalRecord {
   readonly names: readonly string[];
 }
 
+/** A semaphore whose OPAQUE_FD is stored. */
+export interface SemaphoreRecord {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly tenant: string;
+  readonly terms: Pick<SemaphoreTerms, 'name' | 'lifetime' | 'type' | 'requestId'>;
+  /** The ids of sessions. */
+  readonly owner: bigint | undefined;
+  readonly maker: bigint | undefined;
+  /** The device and driver that it is of. */
+  readonly madeBy: MadeBy;
+  /** The name of its fd in the fd store. */
+  readonly name: string;
+}
+
 /** The changes by SetQuota. */
 export interface QuotaRecord {
   readonly tenant: string;
@@ -140,6 +157,17 @@ export function recordOf(allocation: Allocation, madeBy: MadeBy, fds: readonly F
   const published = publication?.recorded && ({ published: true } as const);
   const about = { id, createdAt, state, tenant: tenant.key, terms, ...who };
   return { ...about, plan, madeBy, imported, ...published, fds };
+}
+
+/** @param fd The name of its fd in the fd store. */
+export function semaphoreRecordOf(
+  { id, createdAt, terms }: Semaphore,
+  madeBy: MadeBy,
+  fd: string,
+): SemaphoreRecord {
+  const { name, lifetime, type, requestId, tenant, owner, maker } = terms;
+  const who = { tenant: tenant.key, owner: owner?.id, maker: maker?.id };
+  return { id, createdAt, ...who, terms: { name, lifetime, type, requestId }, madeBy, name: fd };
 }
 
 export function sessionRecordOf(session: Session, watched: boolean): SessionRecord {

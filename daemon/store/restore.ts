@@ -4,7 +4,7 @@
  * First, the sessions whose processes still run. They sleep until their process reconnects, or end with it.
  * Second, the allocations, oldest first. Allocations that were draining, and SESSION allocations whose owner
  * has ended, drain until no process holds their bytes. Third, the grants with their locks, then signals,
- * tickets and ivshmem servers. An allocation that the device refuses is degraded: its fds stay stored, and the import is
+ * semaphores, tickets and ivshmem servers. An allocation that the device refuses is degraded: its fds stay stored, and the import is
  * retried. Fds without a record, and records without fds, are released.
  *
  * Each record is restored by itself. One that cannot be restored (damaged, of another version, with a name or
@@ -26,8 +26,9 @@ import { InheritedFds } from './inherited-fds.js';
 import type { LedgerFile, Unreadable } from './ledger-file.js';
 import { isOfIvshmem } from './names.js';
 import { otherDevice, planAnew } from './other-device.js';
-import { type AllocationRecord, type StoredGrant, VERSION } from './records.js';
+import { type AllocationRecord, type SemaphoreRecord, type StoredGrant, VERSION } from './records.js';
 import { closePeerFds, type IvshmemTargets, restoreIvshmem } from './restored-ivshmem.js';
+import { RestoredSemaphores, type SemaphoreTargets } from './restored-semaphores.js';
 import { RestoredSessions, type SessionTargets } from './restored-sessions.js';
 import { RestoredSignals, type SignalTargets } from './restored-signals.js';
 import { type QuotaTargets, restoreQuotas, restoreTickets, type TicketTargets } from './state-journal.js';
@@ -37,6 +38,7 @@ import type { StateWriter } from './state-writer.js';
 export interface RestoreTargets
   extends SessionTargets,
     SignalTargets,
+    SemaphoreTargets,
     QuotaTargets,
     TicketTargets,
     IvshmemTargets {
@@ -104,6 +106,7 @@ export class Restore {
       await this.#restoreAllocations();
       await this.#restoreGrants();
       await this.#restoreSignals();
+      await this.#restoreSemaphores();
       await restoreTickets(this.#with, this.#ledger, this.#allocations, aside);
       restoreIvshmem(this.#with, {
         ledger: this.#ledger,
@@ -275,6 +278,18 @@ export class Restore {
       (one) => setAside.add(one),
       (record) => signals.restore(record),
     );
+  }
+
+  async #restoreSemaphores(): Promise<void> {
+    const { semaphores: writer, setAside } = this.#writer;
+    const found = { writer, inherited: this.#inherited, sessions: this.#sessions, aside: setAside };
+    const semaphores = new RestoredSemaphores(this.#with, found);
+    const records: SemaphoreRecord[] = [];
+    await this.#ledger.semaphores.eachInSlices(
+      (one) => setAside.add(one),
+      (record) => records.push(record),
+    );
+    for (const record of records) await semaphores.restore(record);
   }
 
   #release(name: string): Promise<void> {

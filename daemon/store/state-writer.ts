@@ -22,6 +22,7 @@ import type { LedgerFile } from './ledger-file.js';
 import { KEPT_BY } from './ledger-writes.js';
 import { nameOfFd, nameOfSession } from './names.js';
 import { grantRecordOf, recordOf, sessionRecordOf } from './records.js';
+import { SemaphoreWriter } from './semaphore-writer.js';
 import { SignalWriter } from './signal-writer.js';
 import { StateJournal } from './state-journal.js';
 import type { StoredFds } from './stored-fds.js';
@@ -49,6 +50,7 @@ export class StateWriter implements Persistence {
   readonly journal: StateJournal;
   readonly ivshmem: IvshmemWriter;
   readonly signals: SignalWriter;
+  readonly semaphores: SemaphoreWriter;
   /** The records that this start could not restore. */
   readonly setAside: AsideRecords;
   readonly health: PersistenceHealth;
@@ -76,6 +78,7 @@ export class StateWriter implements Persistence {
     this.#fds = fds;
     this.ivshmem = new IvshmemWriter(ledger, fds);
     this.signals = new SignalWriter(ledger, fds, (session) => this.#write(session));
+    this.semaphores = new SemaphoreWriter(ledger, fds, this.#device, (session) => this.#write(session));
     this.setAside = new AsideRecords(fds);
     this.health = healthOf(ledger, this.setAside);
   }

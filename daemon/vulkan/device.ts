@@ -19,6 +19,7 @@
  *   device-list                                 the devices of the host, as vkmemd prints them
  *   external-support, capabilities, probe/      what the driver reports, and what the probes verified
  *   dedication, page-measurement                whether memory is dedicated to a resource; whether that is faster
+ *   semaphore                                   semaphores, and what the driver exports of them
  *   foreign-handle                              checks of clients' fds
  *   native, errors, flags; native/              the addon; its failures in the catalogue; Vulkan's numbers
  *
@@ -45,6 +46,14 @@ import type { MemoryPlan, MemoryRequest } from './memory-plan.js';
 import type { HeapBudget, NativeDevice } from './native.js';
 import type { PageMeasurement } from './page-measurement.js';
 import { chooseDevice, type HostDevice, listDevices } from './physical-device.js';
+import {
+  DeviceSemaphore,
+  requireExportable,
+  type SemaphoreKind,
+  type SemaphoreReport,
+  type SemaphoreType,
+  semaphoreReports,
+} from './semaphore.js';
 
 export type { KindName } from '@vkmemd/proto';
 export type { AllocateTerms } from './create.js';
@@ -74,6 +83,12 @@ export {
   TILING_LINEAR,
   TILING_OPTIMAL,
 } from './resource.js';
+export type {
+  SemaphoreKind,
+  SemaphoreReport,
+  SemaphoreType,
+} from './semaphore.js';
+export { DeviceSemaphore, SEMAPHORE_HANDLE } from './semaphore.js';
 
 export class Device {
   readonly info: HostDevice;
@@ -258,6 +273,41 @@ export class Device {
       }
       await work(device);
     });
+  }
+
+  /** What the driver exports and imports of semaphores. */
+  get semaphores(): readonly SemaphoreReport[] {
+    return semaphoreReports(this.info);
+  }
+
+  /**
+   * What the driver reports about a semaphore of the type that is exported as the kind; undefined without one.
+   * @throws VkmemError KIND_UNSUPPORTED if there is no such semaphore on the device.
+   */
+  requireSemaphore(type: SemaphoreType, kind: SemaphoreKind | undefined): SemaphoreReport | undefined {
+    return requireExportable(this.info, type, kind);
+  }
+
+  /** @param initial the counter of a timeline. @throws VkmemError DEVICE_LOST, or as the driver fails. */
+  createSemaphore(
+    type: SemaphoreType,
+    initial: bigint,
+    kind: SemaphoreKind | undefined,
+  ): Promise<DeviceSemaphore> {
+    return DeviceSemaphore.create((work) => this.#current.use(work), type, initial, kind);
+  }
+
+  /** Imports an OPAQUE_FD of an earlier daemon. @param fd Taken. @throws VkmemError as the driver fails. */
+  adoptSemaphore(type: SemaphoreType, fd: OwnedFd): Promise<DeviceSemaphore> {
+    return DeviceSemaphore.adopt((work) => this.#current.use(work), type, fd);
+  }
+
+  /** DeviceSemaphore.waitAny(). */
+  waitAny(
+    points: readonly { readonly semaphore: DeviceSemaphore; readonly value: bigint }[],
+    timeoutNs: bigint,
+  ): Promise<readonly number[]> {
+    return DeviceSemaphore.waitAny((work) => this.#current.use(work), points, timeoutNs);
   }
 
   /**

@@ -4,7 +4,7 @@
  * The addon's objects apply none of the daemon's rules, do not use the catalogue's errors, and use Vulkan's
  * numbers. Bytes are bigint; bits and indices are number. Promises are rejected with an Error that has
  * `.call` and `.vkResult` (errors.ts). An argument of the wrong type throws a TypeError at once. No call
- * blocks the event loop: the work runs on at most 16 threads of the addon.
+ * blocks the event loop: the work runs on at most 17 threads of the addon.
  */
 import { VkmemError } from '@vkmemd/proto';
 import { type Addon, loadAddon } from '@vkmemd/proto/kernel';
@@ -61,6 +61,13 @@ export interface DeviceInfo {
   readonly limits: LimitsInfo;
   /** VkPhysicalDeviceExternalMemoryRDMAFeaturesNV::externalMemoryRDMA. It is enabled if the device has it. */
   readonly externalMemoryRdma: boolean;
+  /** Whether it has timeline semaphores, and VkExternalSemaphoreFeatureFlags; 0 without VK_KHR_external_semaphore_fd. */
+  readonly semaphores: {
+    readonly timelines: boolean;
+    readonly timelineOpaqueFd: number;
+    readonly binaryOpaqueFd: number;
+    readonly binarySyncFd: number;
+  };
   /** For transfer buffers; all 0 if the extension that defines the handle type is missing. */
   readonly externalBuffer: {
     readonly opaqueFd: ExternalInfo;
@@ -161,6 +168,22 @@ export interface NativeMemory {
   free(): Promise<void>;
 }
 
+/** One VkSemaphore. It is destroyed once it is freed and no call under way uses it. */
+export interface NativeSemaphore {
+  /**
+   * A new fd, close-on-exec; the caller owns it. -1 for a SYNC_FD of a semaphore that is signalled already, where
+   * the driver has no fd for that.
+   */
+  exportFd(handleType: number): Promise<number>;
+  /** The counter of a timeline. */
+  value(): Promise<bigint>;
+  /** Sets the counter of a timeline; rejects with RANGE unless it is less, and within the device's limit. */
+  signal(value: bigint): Promise<void>;
+  /** Signals a binary semaphore by the queue, and waits until that is done. */
+  signalBinary(): Promise<void>;
+  free(): Promise<void>;
+}
+
 /**
  * One VkDevice with one queue. It borrows the fds that are passed to it. Memory that is dedicated to a
  * resource owns that resource.
@@ -230,6 +253,19 @@ export interface NativeDevice {
     targetOffset: bigint,
     size: bigint,
   ): Promise<void>;
+  /** @param initial the counter of a timeline. @param exportTypes VkExternalSemaphoreHandleTypeFlags. */
+  createSemaphore(timeline: boolean, initial: bigint, exportTypes: number): Promise<NativeSemaphore>;
+  /** Imports an OPAQUE_FD; the semaphore cannot be exported again: the caller keeps the fd for that. */
+  importSemaphore(fd: number, timeline: boolean): Promise<NativeSemaphore>;
+  /**
+   * Waits on a device thread until one of the timelines has its value; resolves to the indices of those that
+   * have it, none after the timeout. None of them may be listed twice.
+   */
+  waitAny(
+    semaphores: readonly NativeSemaphore[],
+    values: readonly bigint[],
+    timeoutNs: bigint,
+  ): Promise<number[]>;
   memoryBudget(): Promise<HeapBudget[] | undefined>;
   destroy(): Promise<void>;
 }

@@ -9,6 +9,7 @@
 /** The status numbers of google.rpc.Code that the catalogue uses. */
 export const GrpcCode = {
   INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
   ALREADY_EXISTS: 6,
   PERMISSION_DENIED: 7,
@@ -148,7 +149,7 @@ export const CATALOGUE = {
   ),
   NAME_TAKEN: entry(
     GrpcCode.ALREADY_EXISTS,
-    'An allocation of this owner already has the name.',
+    'An allocation, or a semaphore, of this owner already has the name.',
     'Claim the existing one, free it, or choose another name.',
   ),
   ALREADY_SERVED: entry(
@@ -175,6 +176,11 @@ export const CATALOGUE = {
     GrpcCode.ABORTED,
     'The allocation is locked by other sessions.',
     'Wait longer, or have the holders release it; writer_session_id of the allocation is the writer.',
+  ),
+  WAIT_TIMED_OUT: entry(
+    GrpcCode.DEADLINE_EXCEEDED,
+    'The value did not come in time.',
+    'Wait longer (timeout_ms), or check the process that is to signal the semaphore.',
   ),
   PUBLISHED: entry(
     GrpcCode.FAILED_PRECONDITION,

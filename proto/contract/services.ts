@@ -24,7 +24,8 @@ export type ServiceName =
   | 'DeviceService'
   | 'PolicyService'
   | 'IvshmemService'
-  | 'StatusService';
+  | 'StatusService'
+  | 'SemaphoreService';
 
 /**
  * The definition of a gRPC service, for `Server.addService` and `makeClientConstructor`. Its handlers and

@@ -8,9 +8,13 @@ import type { Allocation as _vkmem_v1_Allocation, Allocation__Output as _vkmem_v
 import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from './vkmem/v1/AllocationRef.js';
 import type { Bucket as _vkmem_v1_Bucket, Bucket__Output as _vkmem_v1_Bucket__Output } from './vkmem/v1/Bucket.js';
 import type { BufferDescription as _vkmem_v1_BufferDescription, BufferDescription__Output as _vkmem_v1_BufferDescription__Output } from './vkmem/v1/BufferDescription.js';
+import type { ClaimSemaphoreRequest as _vkmem_v1_ClaimSemaphoreRequest, ClaimSemaphoreRequest__Output as _vkmem_v1_ClaimSemaphoreRequest__Output } from './vkmem/v1/ClaimSemaphoreRequest.js';
+import type { ClaimSemaphoreResponse as _vkmem_v1_ClaimSemaphoreResponse, ClaimSemaphoreResponse__Output as _vkmem_v1_ClaimSemaphoreResponse__Output } from './vkmem/v1/ClaimSemaphoreResponse.js';
 import type { Copy as _vkmem_v1_Copy, Copy__Output as _vkmem_v1_Copy__Output } from './vkmem/v1/Copy.js';
 import type { CountQuota as _vkmem_v1_CountQuota, CountQuota__Output as _vkmem_v1_CountQuota__Output } from './vkmem/v1/CountQuota.js';
 import type { Counts as _vkmem_v1_Counts, Counts__Output as _vkmem_v1_Counts__Output } from './vkmem/v1/Counts.js';
+import type { CreateSemaphoreRequest as _vkmem_v1_CreateSemaphoreRequest, CreateSemaphoreRequest__Output as _vkmem_v1_CreateSemaphoreRequest__Output } from './vkmem/v1/CreateSemaphoreRequest.js';
+import type { CreateSemaphoreResponse as _vkmem_v1_CreateSemaphoreResponse, CreateSemaphoreResponse__Output as _vkmem_v1_CreateSemaphoreResponse__Output } from './vkmem/v1/CreateSemaphoreResponse.js';
 import type { CreateSignalRequest as _vkmem_v1_CreateSignalRequest, CreateSignalRequest__Output as _vkmem_v1_CreateSignalRequest__Output } from './vkmem/v1/CreateSignalRequest.js';
 import type { CreateSignalResponse as _vkmem_v1_CreateSignalResponse, CreateSignalResponse__Output as _vkmem_v1_CreateSignalResponse__Output } from './vkmem/v1/CreateSignalResponse.js';
 import type { CreateTicketRequest as _vkmem_v1_CreateTicketRequest, CreateTicketRequest__Output as _vkmem_v1_CreateTicketRequest__Output } from './vkmem/v1/CreateTicketRequest.js';
@@ -24,6 +28,8 @@ import type { EntrustResponse as _vkmem_v1_EntrustResponse, EntrustResponse__Out
 import type { Fill as _vkmem_v1_Fill, Fill__Output as _vkmem_v1_Fill__Output } from './vkmem/v1/Fill.js';
 import type { FreeAllocationRequest as _vkmem_v1_FreeAllocationRequest, FreeAllocationRequest__Output as _vkmem_v1_FreeAllocationRequest__Output } from './vkmem/v1/FreeAllocationRequest.js';
 import type { FreeAllocationResponse as _vkmem_v1_FreeAllocationResponse, FreeAllocationResponse__Output as _vkmem_v1_FreeAllocationResponse__Output } from './vkmem/v1/FreeAllocationResponse.js';
+import type { FreeSemaphoreRequest as _vkmem_v1_FreeSemaphoreRequest, FreeSemaphoreRequest__Output as _vkmem_v1_FreeSemaphoreRequest__Output } from './vkmem/v1/FreeSemaphoreRequest.js';
+import type { FreeSemaphoreResponse as _vkmem_v1_FreeSemaphoreResponse, FreeSemaphoreResponse__Output as _vkmem_v1_FreeSemaphoreResponse__Output } from './vkmem/v1/FreeSemaphoreResponse.js';
 import type { FrontStatus as _vkmem_v1_FrontStatus, FrontStatus__Output as _vkmem_v1_FrontStatus__Output } from './vkmem/v1/FrontStatus.js';
 import type { GetAllocationRequest as _vkmem_v1_GetAllocationRequest, GetAllocationRequest__Output as _vkmem_v1_GetAllocationRequest__Output } from './vkmem/v1/GetAllocationRequest.js';
 import type { GetAllocationResponse as _vkmem_v1_GetAllocationResponse, GetAllocationResponse__Output as _vkmem_v1_GetAllocationResponse__Output } from './vkmem/v1/GetAllocationResponse.js';
@@ -35,6 +41,8 @@ import type { GetMetricsRequest as _vkmem_v1_GetMetricsRequest, GetMetricsReques
 import type { GetMetricsResponse as _vkmem_v1_GetMetricsResponse, GetMetricsResponse__Output as _vkmem_v1_GetMetricsResponse__Output } from './vkmem/v1/GetMetricsResponse.js';
 import type { GetQuotaRequest as _vkmem_v1_GetQuotaRequest, GetQuotaRequest__Output as _vkmem_v1_GetQuotaRequest__Output } from './vkmem/v1/GetQuotaRequest.js';
 import type { GetQuotaResponse as _vkmem_v1_GetQuotaResponse, GetQuotaResponse__Output as _vkmem_v1_GetQuotaResponse__Output } from './vkmem/v1/GetQuotaResponse.js';
+import type { GetSemaphoreRequest as _vkmem_v1_GetSemaphoreRequest, GetSemaphoreRequest__Output as _vkmem_v1_GetSemaphoreRequest__Output } from './vkmem/v1/GetSemaphoreRequest.js';
+import type { GetSemaphoreResponse as _vkmem_v1_GetSemaphoreResponse, GetSemaphoreResponse__Output as _vkmem_v1_GetSemaphoreResponse__Output } from './vkmem/v1/GetSemaphoreResponse.js';
 import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from './vkmem/v1/GetStatusRequest.js';
 import type { GetStatusResponse as _vkmem_v1_GetStatusResponse, GetStatusResponse__Output as _vkmem_v1_GetStatusResponse__Output } from './vkmem/v1/GetStatusResponse.js';
 import type { Grant as _vkmem_v1_Grant, Grant__Output as _vkmem_v1_Grant__Output } from './vkmem/v1/Grant.js';
@@ -62,6 +70,8 @@ import type { ListIvshmemRequest as _vkmem_v1_ListIvshmemRequest, ListIvshmemReq
 import type { ListIvshmemResponse as _vkmem_v1_ListIvshmemResponse, ListIvshmemResponse__Output as _vkmem_v1_ListIvshmemResponse__Output } from './vkmem/v1/ListIvshmemResponse.js';
 import type { ListQuotasRequest as _vkmem_v1_ListQuotasRequest, ListQuotasRequest__Output as _vkmem_v1_ListQuotasRequest__Output } from './vkmem/v1/ListQuotasRequest.js';
 import type { ListQuotasResponse as _vkmem_v1_ListQuotasResponse, ListQuotasResponse__Output as _vkmem_v1_ListQuotasResponse__Output } from './vkmem/v1/ListQuotasResponse.js';
+import type { ListSemaphoresRequest as _vkmem_v1_ListSemaphoresRequest, ListSemaphoresRequest__Output as _vkmem_v1_ListSemaphoresRequest__Output } from './vkmem/v1/ListSemaphoresRequest.js';
+import type { ListSemaphoresResponse as _vkmem_v1_ListSemaphoresResponse, ListSemaphoresResponse__Output as _vkmem_v1_ListSemaphoresResponse__Output } from './vkmem/v1/ListSemaphoresResponse.js';
 import type { ListSessionsRequest as _vkmem_v1_ListSessionsRequest, ListSessionsRequest__Output as _vkmem_v1_ListSessionsRequest__Output } from './vkmem/v1/ListSessionsRequest.js';
 import type { ListSessionsResponse as _vkmem_v1_ListSessionsResponse, ListSessionsResponse__Output as _vkmem_v1_ListSessionsResponse__Output } from './vkmem/v1/ListSessionsResponse.js';
 import type { ListTicketsRequest as _vkmem_v1_ListTicketsRequest, ListTicketsRequest__Output as _vkmem_v1_ListTicketsRequest__Output } from './vkmem/v1/ListTicketsRequest.js';
@@ -85,11 +95,19 @@ import type { ReloadPolicyRequest as _vkmem_v1_ReloadPolicyRequest, ReloadPolicy
 import type { ReloadPolicyResponse as _vkmem_v1_ReloadPolicyResponse, ReloadPolicyResponse__Output as _vkmem_v1_ReloadPolicyResponse__Output } from './vkmem/v1/ReloadPolicyResponse.js';
 import type { RevokeTicketRequest as _vkmem_v1_RevokeTicketRequest, RevokeTicketRequest__Output as _vkmem_v1_RevokeTicketRequest__Output } from './vkmem/v1/RevokeTicketRequest.js';
 import type { RevokeTicketResponse as _vkmem_v1_RevokeTicketResponse, RevokeTicketResponse__Output as _vkmem_v1_RevokeTicketResponse__Output } from './vkmem/v1/RevokeTicketResponse.js';
+import type { Semaphore as _vkmem_v1_Semaphore, Semaphore__Output as _vkmem_v1_Semaphore__Output } from './vkmem/v1/Semaphore.js';
+import type { SemaphoreGrant as _vkmem_v1_SemaphoreGrant, SemaphoreGrant__Output as _vkmem_v1_SemaphoreGrant__Output } from './vkmem/v1/SemaphoreGrant.js';
+import type { SemaphorePoint as _vkmem_v1_SemaphorePoint, SemaphorePoint__Output as _vkmem_v1_SemaphorePoint__Output } from './vkmem/v1/SemaphorePoint.js';
+import type { SemaphoreRef as _vkmem_v1_SemaphoreRef, SemaphoreRef__Output as _vkmem_v1_SemaphoreRef__Output } from './vkmem/v1/SemaphoreRef.js';
+import type { SemaphoreReport as _vkmem_v1_SemaphoreReport, SemaphoreReport__Output as _vkmem_v1_SemaphoreReport__Output } from './vkmem/v1/SemaphoreReport.js';
+import type { SemaphoreServiceClient as _vkmem_v1_SemaphoreServiceClient, SemaphoreServiceDefinition as _vkmem_v1_SemaphoreServiceDefinition } from './vkmem/v1/SemaphoreService.js';
 import type { ServeIvshmemRequest as _vkmem_v1_ServeIvshmemRequest, ServeIvshmemRequest__Output as _vkmem_v1_ServeIvshmemRequest__Output } from './vkmem/v1/ServeIvshmemRequest.js';
 import type { ServeIvshmemResponse as _vkmem_v1_ServeIvshmemResponse, ServeIvshmemResponse__Output as _vkmem_v1_ServeIvshmemResponse__Output } from './vkmem/v1/ServeIvshmemResponse.js';
 import type { SessionInfo as _vkmem_v1_SessionInfo, SessionInfo__Output as _vkmem_v1_SessionInfo__Output } from './vkmem/v1/SessionInfo.js';
 import type { SetQuotaRequest as _vkmem_v1_SetQuotaRequest, SetQuotaRequest__Output as _vkmem_v1_SetQuotaRequest__Output } from './vkmem/v1/SetQuotaRequest.js';
 import type { SetQuotaResponse as _vkmem_v1_SetQuotaResponse, SetQuotaResponse__Output as _vkmem_v1_SetQuotaResponse__Output } from './vkmem/v1/SetQuotaResponse.js';
+import type { SignalSemaphoreRequest as _vkmem_v1_SignalSemaphoreRequest, SignalSemaphoreRequest__Output as _vkmem_v1_SignalSemaphoreRequest__Output } from './vkmem/v1/SignalSemaphoreRequest.js';
+import type { SignalSemaphoreResponse as _vkmem_v1_SignalSemaphoreResponse, SignalSemaphoreResponse__Output as _vkmem_v1_SignalSemaphoreResponse__Output } from './vkmem/v1/SignalSemaphoreResponse.js';
 import type { StatusServiceClient as _vkmem_v1_StatusServiceClient, StatusServiceDefinition as _vkmem_v1_StatusServiceDefinition } from './vkmem/v1/StatusService.js';
 import type { StopIvshmemRequest as _vkmem_v1_StopIvshmemRequest, StopIvshmemRequest__Output as _vkmem_v1_StopIvshmemRequest__Output } from './vkmem/v1/StopIvshmemRequest.js';
 import type { StopIvshmemResponse as _vkmem_v1_StopIvshmemResponse, StopIvshmemResponse__Output as _vkmem_v1_StopIvshmemResponse__Output } from './vkmem/v1/StopIvshmemResponse.js';
@@ -98,6 +116,8 @@ import type { Tenant as _vkmem_v1_Tenant, Tenant__Output as _vkmem_v1_Tenant__Ou
 import type { Ticket as _vkmem_v1_Ticket, Ticket__Output as _vkmem_v1_Ticket__Output } from './vkmem/v1/Ticket.js';
 import type { TransferRequest as _vkmem_v1_TransferRequest, TransferRequest__Output as _vkmem_v1_TransferRequest__Output } from './vkmem/v1/TransferRequest.js';
 import type { TransferResponse as _vkmem_v1_TransferResponse, TransferResponse__Output as _vkmem_v1_TransferResponse__Output } from './vkmem/v1/TransferResponse.js';
+import type { WaitSemaphoreRequest as _vkmem_v1_WaitSemaphoreRequest, WaitSemaphoreRequest__Output as _vkmem_v1_WaitSemaphoreRequest__Output } from './vkmem/v1/WaitSemaphoreRequest.js';
+import type { WaitSemaphoreResponse as _vkmem_v1_WaitSemaphoreResponse, WaitSemaphoreResponse__Output as _vkmem_v1_WaitSemaphoreResponse__Output } from './vkmem/v1/WaitSemaphoreResponse.js';
 import type { WatchAllocationsRequest as _vkmem_v1_WatchAllocationsRequest, WatchAllocationsRequest__Output as _vkmem_v1_WatchAllocationsRequest__Output } from './vkmem/v1/WatchAllocationsRequest.js';
 import type { WatchAllocationsResponse as _vkmem_v1_WatchAllocationsResponse, WatchAllocationsResponse__Output as _vkmem_v1_WatchAllocationsResponse__Output } from './vkmem/v1/WatchAllocationsResponse.js';
 import type { WatchBudgetRequest as _vkmem_v1_WatchBudgetRequest, WatchBudgetRequest__Output as _vkmem_v1_WatchBudgetRequest__Output } from './vkmem/v1/WatchBudgetRequest.js';
@@ -127,9 +147,13 @@ export interface ProtoGrpcType {
       BudgetSource: EnumTypeDefinition
       BufferDescription: MessageTypeDefinition<_vkmem_v1_BufferDescription, _vkmem_v1_BufferDescription__Output>
       CacheType: EnumTypeDefinition
+      ClaimSemaphoreRequest: MessageTypeDefinition<_vkmem_v1_ClaimSemaphoreRequest, _vkmem_v1_ClaimSemaphoreRequest__Output>
+      ClaimSemaphoreResponse: MessageTypeDefinition<_vkmem_v1_ClaimSemaphoreResponse, _vkmem_v1_ClaimSemaphoreResponse__Output>
       Copy: MessageTypeDefinition<_vkmem_v1_Copy, _vkmem_v1_Copy__Output>
       CountQuota: MessageTypeDefinition<_vkmem_v1_CountQuota, _vkmem_v1_CountQuota__Output>
       Counts: MessageTypeDefinition<_vkmem_v1_Counts, _vkmem_v1_Counts__Output>
+      CreateSemaphoreRequest: MessageTypeDefinition<_vkmem_v1_CreateSemaphoreRequest, _vkmem_v1_CreateSemaphoreRequest__Output>
+      CreateSemaphoreResponse: MessageTypeDefinition<_vkmem_v1_CreateSemaphoreResponse, _vkmem_v1_CreateSemaphoreResponse__Output>
       CreateSignalRequest: MessageTypeDefinition<_vkmem_v1_CreateSignalRequest, _vkmem_v1_CreateSignalRequest__Output>
       CreateSignalResponse: MessageTypeDefinition<_vkmem_v1_CreateSignalResponse, _vkmem_v1_CreateSignalResponse__Output>
       CreateTicketRequest: MessageTypeDefinition<_vkmem_v1_CreateTicketRequest, _vkmem_v1_CreateTicketRequest__Output>
@@ -149,6 +173,8 @@ export interface ProtoGrpcType {
       Fill: MessageTypeDefinition<_vkmem_v1_Fill, _vkmem_v1_Fill__Output>
       FreeAllocationRequest: MessageTypeDefinition<_vkmem_v1_FreeAllocationRequest, _vkmem_v1_FreeAllocationRequest__Output>
       FreeAllocationResponse: MessageTypeDefinition<_vkmem_v1_FreeAllocationResponse, _vkmem_v1_FreeAllocationResponse__Output>
+      FreeSemaphoreRequest: MessageTypeDefinition<_vkmem_v1_FreeSemaphoreRequest, _vkmem_v1_FreeSemaphoreRequest__Output>
+      FreeSemaphoreResponse: MessageTypeDefinition<_vkmem_v1_FreeSemaphoreResponse, _vkmem_v1_FreeSemaphoreResponse__Output>
       FrontStatus: MessageTypeDefinition<_vkmem_v1_FrontStatus, _vkmem_v1_FrontStatus__Output>
       GetAllocationRequest: MessageTypeDefinition<_vkmem_v1_GetAllocationRequest, _vkmem_v1_GetAllocationRequest__Output>
       GetAllocationResponse: MessageTypeDefinition<_vkmem_v1_GetAllocationResponse, _vkmem_v1_GetAllocationResponse__Output>
@@ -160,6 +186,8 @@ export interface ProtoGrpcType {
       GetMetricsResponse: MessageTypeDefinition<_vkmem_v1_GetMetricsResponse, _vkmem_v1_GetMetricsResponse__Output>
       GetQuotaRequest: MessageTypeDefinition<_vkmem_v1_GetQuotaRequest, _vkmem_v1_GetQuotaRequest__Output>
       GetQuotaResponse: MessageTypeDefinition<_vkmem_v1_GetQuotaResponse, _vkmem_v1_GetQuotaResponse__Output>
+      GetSemaphoreRequest: MessageTypeDefinition<_vkmem_v1_GetSemaphoreRequest, _vkmem_v1_GetSemaphoreRequest__Output>
+      GetSemaphoreResponse: MessageTypeDefinition<_vkmem_v1_GetSemaphoreResponse, _vkmem_v1_GetSemaphoreResponse__Output>
       GetStatusRequest: MessageTypeDefinition<_vkmem_v1_GetStatusRequest, _vkmem_v1_GetStatusRequest__Output>
       GetStatusResponse: MessageTypeDefinition<_vkmem_v1_GetStatusResponse, _vkmem_v1_GetStatusResponse__Output>
       Grant: MessageTypeDefinition<_vkmem_v1_Grant, _vkmem_v1_Grant__Output>
@@ -194,6 +222,8 @@ export interface ProtoGrpcType {
       ListIvshmemResponse: MessageTypeDefinition<_vkmem_v1_ListIvshmemResponse, _vkmem_v1_ListIvshmemResponse__Output>
       ListQuotasRequest: MessageTypeDefinition<_vkmem_v1_ListQuotasRequest, _vkmem_v1_ListQuotasRequest__Output>
       ListQuotasResponse: MessageTypeDefinition<_vkmem_v1_ListQuotasResponse, _vkmem_v1_ListQuotasResponse__Output>
+      ListSemaphoresRequest: MessageTypeDefinition<_vkmem_v1_ListSemaphoresRequest, _vkmem_v1_ListSemaphoresRequest__Output>
+      ListSemaphoresResponse: MessageTypeDefinition<_vkmem_v1_ListSemaphoresResponse, _vkmem_v1_ListSemaphoresResponse__Output>
       ListSessionsRequest: MessageTypeDefinition<_vkmem_v1_ListSessionsRequest, _vkmem_v1_ListSessionsRequest__Output>
       ListSessionsResponse: MessageTypeDefinition<_vkmem_v1_ListSessionsResponse, _vkmem_v1_ListSessionsResponse__Output>
       ListTicketsRequest: MessageTypeDefinition<_vkmem_v1_ListTicketsRequest, _vkmem_v1_ListTicketsRequest__Output>
@@ -230,12 +260,26 @@ export interface ProtoGrpcType {
       RevokeTicketRequest: MessageTypeDefinition<_vkmem_v1_RevokeTicketRequest, _vkmem_v1_RevokeTicketRequest__Output>
       RevokeTicketResponse: MessageTypeDefinition<_vkmem_v1_RevokeTicketResponse, _vkmem_v1_RevokeTicketResponse__Output>
       Rung: EnumTypeDefinition
+      Semaphore: MessageTypeDefinition<_vkmem_v1_Semaphore, _vkmem_v1_Semaphore__Output>
+      SemaphoreGrant: MessageTypeDefinition<_vkmem_v1_SemaphoreGrant, _vkmem_v1_SemaphoreGrant__Output>
+      SemaphoreKind: EnumTypeDefinition
+      SemaphorePoint: MessageTypeDefinition<_vkmem_v1_SemaphorePoint, _vkmem_v1_SemaphorePoint__Output>
+      SemaphoreRef: MessageTypeDefinition<_vkmem_v1_SemaphoreRef, _vkmem_v1_SemaphoreRef__Output>
+      SemaphoreReport: MessageTypeDefinition<_vkmem_v1_SemaphoreReport, _vkmem_v1_SemaphoreReport__Output>
+      /**
+       * Semaphores of the device, without their handles: ClaimSemaphore on the handoff socket grants those.
+       */
+      SemaphoreService: SubtypeConstructor<typeof grpc.Client, _vkmem_v1_SemaphoreServiceClient> & { service: _vkmem_v1_SemaphoreServiceDefinition }
+      SemaphoreState: EnumTypeDefinition
+      SemaphoreType: EnumTypeDefinition
       ServeIvshmemRequest: MessageTypeDefinition<_vkmem_v1_ServeIvshmemRequest, _vkmem_v1_ServeIvshmemRequest__Output>
       ServeIvshmemResponse: MessageTypeDefinition<_vkmem_v1_ServeIvshmemResponse, _vkmem_v1_ServeIvshmemResponse__Output>
       SessionInfo: MessageTypeDefinition<_vkmem_v1_SessionInfo, _vkmem_v1_SessionInfo__Output>
       SetQuotaRequest: MessageTypeDefinition<_vkmem_v1_SetQuotaRequest, _vkmem_v1_SetQuotaRequest__Output>
       SetQuotaResponse: MessageTypeDefinition<_vkmem_v1_SetQuotaResponse, _vkmem_v1_SetQuotaResponse__Output>
       Sharing: EnumTypeDefinition
+      SignalSemaphoreRequest: MessageTypeDefinition<_vkmem_v1_SignalSemaphoreRequest, _vkmem_v1_SignalSemaphoreRequest__Output>
+      SignalSemaphoreResponse: MessageTypeDefinition<_vkmem_v1_SignalSemaphoreResponse, _vkmem_v1_SignalSemaphoreResponse__Output>
       /**
        * The daemon as a whole.
        */
@@ -247,6 +291,8 @@ export interface ProtoGrpcType {
       Ticket: MessageTypeDefinition<_vkmem_v1_Ticket, _vkmem_v1_Ticket__Output>
       TransferRequest: MessageTypeDefinition<_vkmem_v1_TransferRequest, _vkmem_v1_TransferRequest__Output>
       TransferResponse: MessageTypeDefinition<_vkmem_v1_TransferResponse, _vkmem_v1_TransferResponse__Output>
+      WaitSemaphoreRequest: MessageTypeDefinition<_vkmem_v1_WaitSemaphoreRequest, _vkmem_v1_WaitSemaphoreRequest__Output>
+      WaitSemaphoreResponse: MessageTypeDefinition<_vkmem_v1_WaitSemaphoreResponse, _vkmem_v1_WaitSemaphoreResponse__Output>
       WatchAllocationsRequest: MessageTypeDefinition<_vkmem_v1_WatchAllocationsRequest, _vkmem_v1_WatchAllocationsRequest__Output>
       WatchAllocationsResponse: MessageTypeDefinition<_vkmem_v1_WatchAllocationsResponse, _vkmem_v1_WatchAllocationsResponse__Output>
       WatchBudgetRequest: MessageTypeDefinition<_vkmem_v1_WatchBudgetRequest, _vkmem_v1_WatchBudgetRequest__Output>

@@ -47,6 +47,7 @@ export const COUNTS = {
   grants: 0,
   fds: 2,
   deviceMemories: 3,
+  semaphores: 0,
 } as const;
 export const HEAP = {
   heapIndex: 0,

@@ -23,7 +23,15 @@ t.test('all watchers of very many tenants receive a change', async (t) => {
   const report = () =>
     ({
       heaps: [heap, { ...heap, heapIndex: 1 }],
-      counts: { sessions, allocations: 0, drainingAllocations: 0, grants: 0, fds: 0, deviceMemories: 0 },
+      counts: {
+        sessions,
+        allocations: 0,
+        drainingAllocations: 0,
+        grants: 0,
+        fds: 0,
+        deviceMemories: 0,
+        semaphores: 0,
+      },
       pressure: 'PRESSURE_NORMAL',
     }) as unknown as BudgetReport;
   const watch = new BudgetWatch(async () => report());

@@ -12,7 +12,15 @@ import { makeIdentity } from 'vkmemd/dist/policy/identity.js';
 /** A report that differs from others by one number. */
 const report = (sessions: number): BudgetReport => ({
   heaps: [],
-  counts: { sessions, allocations: 0, drainingAllocations: 0, grants: 0, fds: 0, deviceMemories: 0 },
+  counts: {
+    sessions,
+    allocations: 0,
+    drainingAllocations: 0,
+    grants: 0,
+    fds: 0,
+    deviceMemories: 0,
+    semaphores: 0,
+  },
   pressure: 'PRESSURE_NORMAL',
 });
 

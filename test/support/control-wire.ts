@@ -38,6 +38,12 @@ export interface Methods {
   ServeIvshmem: ['IvshmemService', 'ServeIvshmemRequest', 'ServeIvshmemResponse'];
   ListIvshmem: ['IvshmemService', 'ListIvshmemRequest', 'ListIvshmemResponse'];
   StopIvshmem: ['IvshmemService', 'StopIvshmemRequest', 'StopIvshmemResponse'];
+  CreateSemaphore: ['SemaphoreService', 'CreateSemaphoreRequest', 'CreateSemaphoreResponse'];
+  GetSemaphore: ['SemaphoreService', 'GetSemaphoreRequest', 'GetSemaphoreResponse'];
+  ListSemaphores: ['SemaphoreService', 'ListSemaphoresRequest', 'ListSemaphoresResponse'];
+  FreeSemaphore: ['SemaphoreService', 'FreeSemaphoreRequest', 'FreeSemaphoreResponse'];
+  WaitSemaphore: ['SemaphoreService', 'WaitSemaphoreRequest', 'WaitSemaphoreResponse'];
+  SignalSemaphore: ['SemaphoreService', 'SignalSemaphoreRequest', 'SignalSemaphoreResponse'];
   ReloadPolicy: ['PolicyService', 'ReloadPolicyRequest', 'ReloadPolicyResponse'];
 }
 
@@ -52,6 +58,7 @@ const SERVICES = {
   ...serviceDefinition('IvshmemService'),
   ...serviceDefinition('StatusService'),
   ...serviceDefinition('PolicyService'),
+  ...serviceDefinition('SemaphoreService'),
 };
 
 export class ControlWire {

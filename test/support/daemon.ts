@@ -92,6 +92,7 @@ export const NOTHING: Counts = {
   grants: 0,
   fds: 0,
   deviceMemories: 0,
+  semaphores: 0,
 };
 
 /** A temporary folder, removed when the test ends. */

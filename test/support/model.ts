@@ -49,6 +49,7 @@ export class Model {
       grants: all.reduce((sum, { grants }) => sum + grants.size, 0),
       fds: all.filter(({ kind }) => kind === 'MAPPABLE').length,
       deviceMemories: live.length,
+      semaphores: 0,
     };
   }
 

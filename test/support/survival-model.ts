@@ -214,6 +214,7 @@ export class SurvivalModel {
         grants: this.held.size,
         // Degraded memory has none.
         deviceMemories: live.filter(({ degraded }) => !degraded).length,
+        semaphores: 0,
       },
       bytes: { live: sum(live), draining: sum(draining) },
       used: {

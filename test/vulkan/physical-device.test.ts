@@ -68,6 +68,7 @@ function device(
       nonCoherentAtomSize: 1n,
     },
     externalMemoryRdma: false,
+    semaphores: { timelines: false, timelineOpaqueFd: 0, binaryOpaqueFd: 0, binarySyncFd: 0 },
     externalBuffer: {
       opaqueFd: { features: 0, exportFromImported: 0, compatible: 0 },
       hostAllocation: { features: 0, exportFromImported: 0, compatible: 0 },

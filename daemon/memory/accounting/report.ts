@@ -13,15 +13,16 @@ interface Counted {
   };
   readonly grants: { readonly size: number };
   readonly device: { readonly liveMemories: number };
+  readonly semaphores: { readonly size: number };
 }
 
 export class BudgetReports {
   readonly #budget: Budget;
   readonly #counted: Counted;
 
-  constructor(budget: Budget, { sessions, registry, grants, device }: Counted) {
+  constructor(budget: Budget, { sessions, registry, grants, device, semaphores }: Counted) {
     this.#budget = budget;
-    this.#counted = { sessions, registry, grants, device };
+    this.#counted = { sessions, registry, grants, device, semaphores };
   }
 
   /** The current accounts, with the highest pressure of all heaps. */
@@ -33,7 +34,7 @@ export class BudgetReports {
 
   /** The daemon's counts; all are 0 when no client uses it. */
   get counts(): Counts {
-    const { sessions, registry, grants, device } = this.#counted;
+    const { sessions, registry, grants, device, semaphores } = this.#counted;
     return {
       sessions: sessions.size,
       allocations: registry.live,
@@ -41,6 +42,7 @@ export class BudgetReports {
       grants: grants.size,
       fds: registry.fds,
       deviceMemories: device.liveMemories,
+      semaphores: semaphores.size,
     };
   }
 }

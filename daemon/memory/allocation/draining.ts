@@ -18,6 +18,7 @@ import type { GrantRecord } from '../grant/record.js';
 import type { IvshmemServers } from '../ivshmem/servers.js';
 import type { Persistence } from '../persistence.js';
 import type { Reporter } from '../reporter.js';
+import type { SemaphoreLifecycle } from '../semaphore/lifecycle.js';
 import type { SessionClosing } from '../session/closing.js';
 import type { Session } from '../session/session.js';
 import type { Signals } from '../session/signals.js';
@@ -39,6 +40,7 @@ interface Collaborators {
   readonly madeOnce: MadeOnce;
   readonly grants: Grants;
   readonly signals: Signals;
+  readonly semaphoreLifecycle: SemaphoreLifecycle;
   readonly orphanedLocks: OrphanedLocks;
   readonly closing: SessionClosing;
   readonly tickets: Tickets;
@@ -215,8 +217,8 @@ export class Draining {
 
   /** Whether the session has nothing that its process could reconnect for. */
   isIdle(session: Session): boolean {
-    const { grants, signals, registry, madeOnce } = this.#with;
-    const held = grants.sizeOf(session) + signals.sizeOf(session);
+    const { grants, signals, semaphoreLifecycle, registry, madeOnce } = this.#with;
+    const held = grants.sizeOf(session) + signals.sizeOf(session) + semaphoreLifecycle.sizeOf(session);
     return held + registry.ownedBy(session).size + madeOnce.sizeOf(session) === 0;
   }
 

@@ -1,13 +1,18 @@
 /**
- * The allocations that sessions made, by the request ids that the sessions chose. A session that repeats a
+ * The allocations, or the semaphores, that sessions made, by the request ids that the sessions chose. A session that repeats a
  * request, because the answer was lost, gets the allocation that the first request made.
  */
 import { VkmemError } from '@vkmemd/proto';
 import type { Session } from '../session/session.js';
 import type { Allocation } from './allocation.js';
 
-export class MadeOnce {
-  readonly #bySession = new Map<Session, Map<string, Allocation | 'pending'>>();
+/** What a session's request made. */
+interface Made {
+  readonly terms: { readonly maker: Session | undefined; readonly requestId: string };
+}
+
+export class MadeOnce<T extends Made = Allocation> {
+  readonly #bySession = new Map<Session, Map<string, T | 'pending'>>();
 
   /** How many requests of a session are remembered. */
   sizeOf(session: Session): number {
@@ -18,7 +23,7 @@ export class MadeOnce {
    * The allocation that an earlier request with this id made; undefined if this is the first.
    * @throws VkmemError BUSY while that request is under way.
    */
-  find(maker: Session | undefined, requestId: string): Allocation | undefined {
+  find(maker: Session | undefined, requestId: string): T | undefined {
     const made = maker && this.#bySession.get(maker)?.get(requestId);
     if (made === 'pending') throw new VkmemError('BUSY', `Request ${requestId} is under way.`);
     return made;
@@ -30,8 +35,8 @@ export class MadeOnce {
   }
 
   /** The request has made the allocation. */
-  add(maker: Session | undefined, requestId: string, allocation: Allocation): void {
-    if (maker) this.#of(maker).set(requestId, allocation);
+  add(maker: Session | undefined, requestId: string, made: T): void {
+    if (maker) this.#of(maker).set(requestId, made);
   }
 
   /** The request failed. */
@@ -43,9 +48,9 @@ export class MadeOnce {
    * The allocation ends. If it drained before a restart, its request id may belong to another allocation by
    * now.
    */
-  remove(allocation: Allocation): void {
-    const { maker, requestId } = allocation.terms;
-    if (maker && this.#bySession.get(maker)?.get(requestId) === allocation) this.#delete(maker, requestId);
+  remove(made: T): void {
+    const { maker, requestId } = made.terms;
+    if (maker && this.#bySession.get(maker)?.get(requestId) === made) this.#delete(maker, requestId);
   }
 
   /** The session has ended. */
@@ -53,7 +58,7 @@ export class MadeOnce {
     this.#bySession.delete(session);
   }
 
-  #of(session: Session): Map<string, Allocation | 'pending'> {
+  #of(session: Session): Map<string, T | 'pending'> {
     const made = this.#bySession.get(session) ?? new Map();
     this.#bySession.set(session, made);
     return made;

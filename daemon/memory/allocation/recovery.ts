@@ -3,7 +3,7 @@
  *
  * The driver reports the loss once, in any call. From then on requests that need the device fail with
  * DEVICE_LOST. All others are served, including claims of MAPPABLE memory over a memfd. Every allocation
- * releases its device memory. An allocation that is not backed by a memfd ends: it drains until its holders
+ * releases its device memory, and every semaphore is lost. An allocation that is not backed by a memfd ends: it drains until its holders
  * close it, and a request that names it gets DEVICE_LOST. Then the device is opened again, and memory over a
  * memfd is imported again, with its bytes, grants and name; its clients' mappings are not affected. Degraded
  * memory stays degraded (degraded.ts). If the device cannot be opened, or is lost again, opening is retried
@@ -13,6 +13,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { VkmemError } from '@vkmemd/proto';
 import type { Device } from '../../vulkan/device.js';
 import type { Reporter } from '../reporter.js';
+import type { SemaphoreLifecycle } from '../semaphore/lifecycle.js';
 import type { Allocation } from './allocation.js';
 import type { Draining } from './draining.js';
 import type { Registry } from './registry.js';
@@ -28,6 +29,7 @@ interface Collaborators {
   readonly device: Device;
   readonly registry: Registry;
   readonly draining: Draining;
+  readonly semaphoreLifecycle: SemaphoreLifecycle;
   readonly reporter: Reporter;
 }
 
@@ -94,7 +96,7 @@ export class Recovery implements AsyncDisposable {
     if (begun - this.#servingSince > CALM_MS) this.#failures = 0;
     // Memory that was made just before the loss may not be in the registry yet.
     await setImmediate();
-    await this.#detachAll();
+    await Promise.all([this.#detachAll(), this.#with.semaphoreLifecycle.loseAll()]);
     const live = registry.all.filter(({ state }) => state === 'LIVE');
     // The device did not have degraded memory, so it did not lose it: DegradedRetry continues to retry it.
     const had = live.filter(({ memory }) => !memory.degraded);

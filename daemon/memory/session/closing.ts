@@ -1,5 +1,5 @@
 /**
- * Closing a session: ends its locks, waiting claims and signals, and drops its grants. SessionLifecycle then
+ * Closing a session: ends its locks, waiting claims, signals and semaphores, and drops its grants. SessionLifecycle then
  * frees the memory that the session owned.
  */
 import type { Allocation } from '../allocation/allocation.js';
@@ -7,6 +7,7 @@ import type { ClaimQueue } from '../grant/claim-queue.js';
 import type { Grants } from '../grant/grants.js';
 import type { OrphanedLocks } from '../grant/orphaned-locks.js';
 import type { Persistence } from '../persistence.js';
+import type { SemaphoreLifecycle } from '../semaphore/lifecycle.js';
 import type { SessionEvents } from './events.js';
 import type { Session, Sessions } from './session.js';
 import type { Signals } from './signals.js';
@@ -17,6 +18,7 @@ interface Collaborators {
   readonly orphanedLocks: OrphanedLocks;
   readonly claimQueue: ClaimQueue;
   readonly signals: Signals;
+  readonly semaphoreLifecycle: SemaphoreLifecycle;
   readonly grants: Grants;
   readonly persistence: Persistence;
 }
@@ -35,6 +37,7 @@ export class SessionClosing {
    */
   async close(session: Session, emptied: (allocation: Allocation) => void): Promise<void> {
     const { sessions, sessionEvents, orphanedLocks, claimQueue, signals, grants, persistence } = this.#with;
+    const { semaphoreLifecycle } = this.#with;
     // First, while the session's process is still watched: the pidfd of a process without a watcher is
     // closed.
     const leavesLocks = orphanedLocks.retain(session);
@@ -44,6 +47,8 @@ export class SessionClosing {
     signals.endOf(session);
     // First, so that the next process restores none of its grants if this one is killed between two slices.
     persistence.ended(session, leavesLocks);
+    const semaphores = semaphoreLifecycle.endOf(session);
     await grants.dropAll(session.identity.tenant, grants.ofSession(session), emptied);
+    await semaphores;
   }
 }

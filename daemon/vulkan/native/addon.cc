@@ -11,6 +11,7 @@
 #include "device_object.h"
 #include "memory_object.h"
 #include "physical_device.h"
+#include "semaphore_object.h"
 #include "task.h"
 
 namespace vkmem {
@@ -57,6 +58,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData(env);
   data->device_constructor = Napi::Persistent(DeviceObject::Define(env));
   data->memory_constructor = Napi::Persistent(MemoryObject::Define(env));
+  data->semaphore_constructor = Napi::Persistent(SemaphoreObject::Define(env));
   env.SetInstanceData(data);
   exports.Set("enumerate", Napi::Function::New<Enumerate>(env, "enumerate"));
   exports.Set("answer", Napi::Function::New<Answer>(env, "answer"));

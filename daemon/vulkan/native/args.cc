@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "memory_object.h"
+#include "semaphore_object.h"
 
 namespace vkmem {
 
@@ -83,6 +84,42 @@ std::shared_ptr<HostMapping> Args::OptionalMappingOf(const char* name) {
     return nullptr;
   }
   return MemoryObject::Unwrap(value.As<Napi::Object>())->kept();
+}
+
+std::vector<std::shared_ptr<Semaphore>> Args::SemaphoresOf(const char* name) {
+  std::vector<std::shared_ptr<Semaphore>> semaphores;
+  Napi::Value value = Next();
+  if (!ok_) return semaphores;
+  if (!value.IsArray()) {
+    Refuse(name, "an array");
+    return semaphores;
+  }
+  const Napi::Array array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value element = array[i];
+    if (!SemaphoreObject::Is(element)) {
+      Refuse(std::string(name) + "[" + std::to_string(i) + "]", "a VulkanSemaphore");
+      return {};
+    }
+    semaphores.push_back(SemaphoreObject::Unwrap(element.As<Napi::Object>())->core());
+  }
+  return semaphores;
+}
+
+std::vector<uint64_t> Args::U64s(const char* name) {
+  std::vector<uint64_t> numbers;
+  Napi::Value value = Next();
+  if (!ok_) return numbers;
+  if (!value.IsArray()) {
+    Refuse(name, "an array");
+    return numbers;
+  }
+  const Napi::Array array = value.As<Napi::Array>();
+  for (uint32_t i = 0; ok_ && i < array.Length(); i++) {
+    const Napi::Value element = array[i];
+    numbers.push_back(ToU64(element, std::string(name) + "[" + std::to_string(i) + "]"));
+  }
+  return numbers;
 }
 
 }  // namespace vkmem

@@ -24,6 +24,7 @@ namespace vkmem {
 
 class HostMapping;
 class Memory;
+class Semaphore;
 
 class Args {
  public:
@@ -43,6 +44,11 @@ class Args {
   std::shared_ptr<Memory> MemoryOf(const char* name);
   // The mapping that a detached VulkanMemory keeps; null if it keeps none, or the argument is undefined.
   std::shared_ptr<HostMapping> OptionalMappingOf(const char* name);
+  // The semaphores of an array of VulkanSemaphore objects; null for one that is freed, which is not an error
+  // here.
+  std::vector<std::shared_ptr<Semaphore>> SemaphoresOf(const char* name);
+  // An array of bigint.
+  std::vector<uint64_t> U64s(const char* name);
   // A NativeBuffer or NativeImage of ../native.ts (resource_js.cc). The optional one may be undefined.
   ResourceInfo Resource(const char* name);
   std::optional<ResourceInfo> OptionalResource(const char* name);

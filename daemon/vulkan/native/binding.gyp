@@ -26,6 +26,8 @@
         "resource_js.cc",
         "resource_rules.cc",
         "result.cc",
+        "semaphore.cc",
+        "semaphore_object.cc",
         "transfer.cc",
         "zero.cc"
       ],

@@ -17,7 +17,7 @@ constexpr auto kLongestPause = std::chrono::milliseconds(1000);
 constexpr const char* kWantedExtensions[] = {
     VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,      VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
     VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME, VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
-    VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
+    VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,           VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME,
 };
 
 // A family with graphics can clear every image; one with compute can clear all but depth and stencil. Both
@@ -75,6 +75,21 @@ Status Device::Create(uint64_t window) {
       extensions.push_back(VK_KHR_IMAGE_FORMAT_LIST_EXTENSION_NAME);
     }
   }
+  VkPhysicalDeviceTimelineSemaphoreFeatures timeline{};
+  timeline.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES;
+  timeline.timelineSemaphore = VK_TRUE;
+  const void* features = nullptr;
+  if (physical.timeline_semaphores) {
+    features = &timeline;
+    // Part of Vulkan 1.2, and required before.
+    if (physical.Has(VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME)) {
+      extensions.push_back(VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME);
+    }
+  }
+  if (physical.external_memory_rdma) {
+    rdma.pNext = const_cast<void*>(features);
+    features = &rdma;
+  }
   if (physical.external_memory_rdma) extensions.push_back(VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
   const float priority = 1.0F;
   VkDeviceQueueCreateInfo queue{};
@@ -84,7 +99,7 @@ Status Device::Create(uint64_t window) {
   queue.pQueuePriorities = &priority;
   VkDeviceCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
-  info.pNext = physical.external_memory_rdma ? &rdma : nullptr;
+  info.pNext = features;
   info.queueCreateInfoCount = 1;
   info.pQueueCreateInfos = &queue;
   info.enabledExtensionCount = static_cast<uint32_t>(extensions.size());
@@ -109,6 +124,23 @@ Status Device::Create(uint64_t window) {
   }
   if (physical.drm_format_modifiers) VKMEM_RESOLVE(GetImageDrmFormatModifierPropertiesEXT)
   if (physical.external_memory_rdma) VKMEM_RESOLVE(GetMemoryRemoteAddressNV)
+  if (physical.Has(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME)) {
+    VKMEM_RESOLVE(GetSemaphoreFdKHR)
+    VKMEM_RESOLVE(ImportSemaphoreFdKHR)
+  }
+  // Of a device of Vulkan 1.1 they have the extension's names.
+#define VKMEM_RESOLVE_CORE(name)                                                                          \
+  VKMEM_RESOLVE(name)                                                                                     \
+  if (fn.name == nullptr) {                                                                               \
+    fn.name = reinterpret_cast<PFN_vk##name>(instance_->fn.GetDeviceProcAddr(handle_, "vk" #name "KHR")); \
+  }                                                                                                       \
+  if (fn.name == nullptr) return Failure::Own("vkGetDeviceProcAddr", kNotListed, "vk" #name);
+  if (physical.timeline_semaphores) {
+    VKMEM_RESOLVE_CORE(WaitSemaphores)
+    VKMEM_RESOLVE_CORE(SignalSemaphore)
+    VKMEM_RESOLVE_CORE(GetSemaphoreCounterValue)
+  }
+#undef VKMEM_RESOLVE_CORE
 #undef VKMEM_REQUIRE
 #undef VKMEM_RESOLVE
   fn.GetDeviceQueue(handle_, family_, 0, &queue_);
@@ -133,23 +165,39 @@ Failure Device::Fail(const char* call, VkResult result) {
 }
 
 Status Device::SubmitAndWait(const Lane& lane) {
-  Status live = Live("vkQueueSubmit");
-  if (!live.ok()) return live;
-  VkResult result = fn.ResetFences(handle_, 1, &lane.fence);
-  if (result != VK_SUCCESS) return Fail("vkResetFences", result);
   VkSubmitInfo submit{};
   submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   submit.commandBufferCount = 1;
   submit.pCommandBuffers = &lane.buffer;
+  return SubmitAndWait(submit, lane.fence);
+}
+
+Status Device::SubmitAndWait(const VkSubmitInfo& submit) {
+  auto lane = lanes.Take();
+  if (!lane.ok()) return lane.failure();
+  Status run = SubmitAndWait(submit, lane.value().fence);
+  if (run.ok()) {
+    lanes.Return(lane.value());
+  } else {
+    lanes.Destroy(lane.value());
+  }
+  return run;
+}
+
+Status Device::SubmitAndWait(const VkSubmitInfo& submit, VkFence fence) {
+  Status live = Live("vkQueueSubmit");
+  if (!live.ok()) return live;
+  VkResult result = fn.ResetFences(handle_, 1, &fence);
+  if (result != VK_SUCCESS) return Fail("vkResetFences", result);
   const char* call = "vkQueueSubmit";
   {
     std::lock_guard<std::mutex> lock(queue_mutex_);
-    result = fn.QueueSubmit(queue_, 1, &submit, lane.fence);
+    result = fn.QueueSubmit(queue_, 1, &submit, fence);
   }
   if (result == VK_SUCCESS) {
     call = "vkWaitForFences";
     // If the device hangs, the driver's own watchdog ends this with VK_ERROR_DEVICE_LOST.
-    result = fn.WaitForFences(handle_, 1, &lane.fence, VK_TRUE, UINT64_MAX);
+    result = fn.WaitForFences(handle_, 1, &fence, VK_TRUE, UINT64_MAX);
   }
   if (result != VK_SUCCESS) {
     // After a failed wait, or a submission that lost the device, commands may still run.

@@ -8,9 +8,10 @@
 // Limits: every member function may block in the driver and must not be called on the event loop's thread.
 // These extensions are enabled if the device lists them: VK_KHR_external_memory_fd,
 // VK_EXT_external_memory_host, VK_EXT_external_memory_dma_buf, VK_EXT_queue_family_foreign,
-// VK_EXT_memory_budget, VK_EXT_image_drm_format_modifier with VK_KHR_image_format_list, and
-// VK_NV_external_memory_rdma if the device also has the feature. Functions of extensions that are not enabled
-// are null.
+// VK_EXT_memory_budget, VK_EXT_image_drm_format_modifier with VK_KHR_image_format_list,
+// VK_KHR_external_semaphore_fd, VK_KHR_timeline_semaphore (part of Vulkan 1.2), and
+// VK_NV_external_memory_rdma if the device also has the features. Functions of extensions that are not
+// enabled are null.
 #pragma once
 
 #include <vulkan/vulkan_core.h>
@@ -60,14 +61,21 @@ namespace vkmem {
   X(CreateFence)                  \
   X(DestroyFence)                 \
   X(ResetFences)                  \
-  X(WaitForFences)
+  X(WaitForFences)                \
+  X(CreateSemaphore)              \
+  X(DestroySemaphore)
 
 #define VKMEM_DEVICE_EXTENSION_FUNCTIONS(X) \
   X(GetMemoryFdKHR)                         \
   X(GetMemoryFdPropertiesKHR)               \
   X(GetMemoryHostPointerPropertiesEXT)      \
   X(GetImageDrmFormatModifierPropertiesEXT) \
-  X(GetMemoryRemoteAddressNV)
+  X(GetMemoryRemoteAddressNV)               \
+  X(GetSemaphoreFdKHR)                      \
+  X(ImportSemaphoreFdKHR)                   \
+  X(WaitSemaphores)                         \
+  X(SignalSemaphore)                        \
+  X(GetSemaphoreCounterValue)
 
 struct DeviceTable {
 #define VKMEM_MEMBER(name) PFN_vk##name name = nullptr;
@@ -94,6 +102,8 @@ class Device {
   // Submits the lane's command buffer and waits until it has run. On failure, too, none of its commands runs
   // when this returns.
   Status SubmitAndWait(const Lane& lane);
+  // The same for one batch. It must wait for no semaphore.
+  Status SubmitAndWait(const VkSubmitInfo& submit);
 
   // The memory types, as bits, that a mapping of this memfd can be imported as. Borrows `memfd`.
   Outcome<uint32_t> HostTypeBits(int memfd, uint64_t size);
@@ -125,6 +135,7 @@ class Device {
   static constexpr uint64_t kGranule = 4096;
 
  private:
+  Status SubmitAndWait(const VkSubmitInfo& submit, VkFence fence);
   // Blocks until no commands run on the queue. Returns VK_ERROR_DEVICE_LOST if the device is lost.
   VkResult WaitIdle();
   Device(std::shared_ptr<Instance> instance, PhysicalDevice description)

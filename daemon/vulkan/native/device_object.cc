@@ -10,6 +10,8 @@
 #include "memory_object.h"
 #include "resource.h"
 #include "resource_js.h"
+#include "semaphore.h"
+#include "semaphore_object.h"
 #include "task.h"
 #include "transfer.h"
 #include "zero.h"
@@ -20,6 +22,10 @@ namespace {
 Napi::Value WrapMemory(Napi::Env env, std::shared_ptr<Memory>& memory) {
   // Moved, so that the JavaScript object is the only owner of the memory.
   return MemoryObject::Make(env, std::move(memory));
+}
+
+Napi::Value WrapSemaphore(Napi::Env env, std::shared_ptr<Semaphore>& semaphore) {
+  return SemaphoreObject::Make(env, std::move(semaphore));
 }
 
 Napi::Value WrapBits(Napi::Env env, uint32_t& bits) { return Napi::Number::New(env, bits); }
@@ -40,6 +46,9 @@ Napi::Function DeviceObject::Define(Napi::Env env) {
        InstanceMethod<&DeviceObject::ExternalProperties>("externalProperties"),
        InstanceMethod<&DeviceObject::Zero>("zero"), InstanceMethod<&DeviceObject::Sync>("sync"),
        InstanceMethod<&DeviceObject::Fill>("fill"), InstanceMethod<&DeviceObject::Copy>("copy"),
+       InstanceMethod<&DeviceObject::CreateSemaphore>("createSemaphore"),
+       InstanceMethod<&DeviceObject::ImportSemaphore>("importSemaphore"),
+       InstanceMethod<&DeviceObject::WaitAny>("waitAny"),
        InstanceMethod<&DeviceObject::MemoryBudget>("memoryBudget"),
        InstanceMethod<&DeviceObject::Destroy>("destroy")});
 }
@@ -194,6 +203,58 @@ Napi::Value DeviceObject::ExternalProperties(const Napi::CallbackInfo& info) {
   return Spawn(
       info.Env(), [core = core_, resource, type] { return ReadProperties(*core, resource, type); },
       [](Napi::Env env, VkExternalMemoryProperties& external) { return ToJs(env, external); });
+}
+
+Napi::Value DeviceObject::CreateSemaphore(const Napi::CallbackInfo& info) {
+  Args args(info, "createSemaphore");
+  const bool timeline = args.OptionalFlag("timeline");
+  const uint64_t initial = args.U64("initial");
+  const uint32_t exports = args.U32("exportTypes");
+  VKMEM_REQUIRE_OPEN(args, "vkCreateSemaphore");
+  return Spawn(
+      info.Env(),
+      [core = core_, timeline, initial, exports] {
+        return Semaphore::Create(core, timeline, initial, exports);
+      },
+      WrapSemaphore);
+}
+
+Napi::Value DeviceObject::ImportSemaphore(const Napi::CallbackInfo& info) {
+  Args args(info, "importSemaphore");
+  UniqueFd fd = args.DuplicatedFd("fd");
+  const bool timeline = args.OptionalFlag("timeline");
+  VKMEM_REQUIRE_OPEN(args, "vkImportSemaphoreFdKHR");
+  return Spawn(
+      info.Env(),
+      [core = core_, fd = std::move(fd), timeline]() mutable {
+        return Semaphore::ImportFd(core, std::move(fd), timeline);
+      },
+      WrapSemaphore);
+}
+
+Napi::Value DeviceObject::WaitAny(const Napi::CallbackInfo& info) {
+  Args args(info, "waitAny");
+  std::vector<std::shared_ptr<Semaphore>> semaphores = args.SemaphoresOf("semaphores");
+  std::vector<uint64_t> values = args.U64s("values");
+  const uint64_t timeout = args.U64("timeoutNs");
+  VKMEM_REQUIRE_OPEN(args, "vkWaitSemaphores");
+  if (semaphores.size() != values.size()) {
+    return Reject(info.Env(), Failure::Own("vkWaitSemaphores", kRange, "each semaphore needs one value"));
+  }
+  for (const auto& semaphore : semaphores) {
+    if (semaphore) continue;
+    return Reject(info.Env(), Failure::Own("vkWaitSemaphores", kFreed, "a semaphore is freed"));
+  }
+  return Spawn(
+      info.Env(),
+      [semaphores = std::move(semaphores), values = std::move(values), timeout] {
+        return Semaphore::WaitAny(semaphores, values, timeout);
+      },
+      [](Napi::Env env, std::vector<uint32_t>& reached) {
+        Napi::Array array = Napi::Array::New(env, reached.size());
+        for (uint32_t i = 0; i < reached.size(); i++) array[i] = Napi::Number::New(env, reached[i]);
+        return array;
+      });
 }
 
 Napi::Value DeviceObject::MemoryBudget(const Napi::CallbackInfo& info) {

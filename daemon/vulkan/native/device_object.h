@@ -13,6 +13,8 @@
 //   imageLayout(resource, handleTypes), formatModifiers(format): Promise<object>
 //   zero(memory), sync(memory), fill(memory, offset, size, pattern): Promise<void>
 //   copy(source, sourceOffset, target, targetOffset, size): Promise<void>
+//   createSemaphore(timeline, initial, exportTypes), importSemaphore(fd, timeline): Promise<VulkanSemaphore>
+//   waitAny(semaphores, values, timeoutNs): Promise<number[]>
 //   memoryBudget(): Promise<{budget, usage}[] | undefined>, destroy(): Promise<void>
 #pragma once
 
@@ -45,6 +47,9 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   Napi::Value Sync(const Napi::CallbackInfo& info);
   Napi::Value Fill(const Napi::CallbackInfo& info);
   Napi::Value Copy(const Napi::CallbackInfo& info);
+  Napi::Value CreateSemaphore(const Napi::CallbackInfo& info);
+  Napi::Value ImportSemaphore(const Napi::CallbackInfo& info);
+  Napi::Value WaitAny(const Napi::CallbackInfo& info);
   Napi::Value MemoryBudget(const Napi::CallbackInfo& info);
   Napi::Value Destroy(const Napi::CallbackInfo& info);
 

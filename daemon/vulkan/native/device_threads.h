@@ -41,7 +41,8 @@ class DeviceThreads {
   bool Queue(std::unique_ptr<Job> job);
 
  private:
-  static constexpr size_t kMaxThreads = 16;
+  // One of them waits for semaphores, as long as any request does (Semaphore::WaitAny).
+  static constexpr size_t kMaxThreads = 17;
 
   static void OnEnvironmentEnd(void* self);
   static void* OnThread(void* self);

@@ -19,18 +19,19 @@
 
 namespace vkmem {
 
-#define VKMEM_INSTANCE_FUNCTIONS(X)            \
-  X(DestroyInstance)                           \
-  X(EnumeratePhysicalDevices)                  \
-  X(EnumerateDeviceExtensionProperties)        \
-  X(GetPhysicalDeviceFeatures2)                \
-  X(GetPhysicalDeviceFormatProperties2)        \
-  X(GetPhysicalDeviceProperties2)              \
-  X(GetPhysicalDeviceMemoryProperties2)        \
-  X(GetPhysicalDeviceQueueFamilyProperties)    \
-  X(GetPhysicalDeviceExternalBufferProperties) \
-  X(GetPhysicalDeviceImageFormatProperties2)   \
-  X(CreateDevice)                              \
+#define VKMEM_INSTANCE_FUNCTIONS(X)               \
+  X(DestroyInstance)                              \
+  X(EnumeratePhysicalDevices)                     \
+  X(EnumerateDeviceExtensionProperties)           \
+  X(GetPhysicalDeviceFeatures2)                   \
+  X(GetPhysicalDeviceFormatProperties2)           \
+  X(GetPhysicalDeviceProperties2)                 \
+  X(GetPhysicalDeviceMemoryProperties2)           \
+  X(GetPhysicalDeviceQueueFamilyProperties)       \
+  X(GetPhysicalDeviceExternalBufferProperties)    \
+  X(GetPhysicalDeviceExternalSemaphoreProperties) \
+  X(GetPhysicalDeviceImageFormatProperties2)      \
+  X(CreateDevice)                                 \
   X(GetDeviceProcAddr)
 
 struct InstanceTable {

@@ -45,6 +45,36 @@ std::string PciAddress(const VkPhysicalDevicePCIBusInfoPropertiesEXT& pci) {
   return text;
 }
 
+bool ReadTimelineFeature(const Instance& instance, const PhysicalDevice& device, uint32_t version) {
+  if (version < VK_API_VERSION_1_2 && !device.Has(VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME)) return false;
+  VkPhysicalDeviceTimelineSemaphoreFeatures timeline{};
+  timeline.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES;
+  VkPhysicalDeviceFeatures2 features{};
+  features.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+  features.pNext = &timeline;
+  instance.fn.GetPhysicalDeviceFeatures2(device.handle, &features);
+  return timeline.timelineSemaphore == VK_TRUE;
+}
+
+VkExternalSemaphoreFeatureFlags ReadSemaphoreFeatures(const Instance& instance, const PhysicalDevice& device,
+                                                      VkSemaphoreType type,
+                                                      VkExternalSemaphoreHandleTypeFlagBits handle_type) {
+  if (!device.Has(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME)) return 0;
+  const bool timeline = type == VK_SEMAPHORE_TYPE_TIMELINE;
+  if (timeline && !device.timeline_semaphores) return 0;
+  VkSemaphoreTypeCreateInfo of_type{};
+  of_type.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO;
+  of_type.semaphoreType = type;
+  VkPhysicalDeviceExternalSemaphoreInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO;
+  info.pNext = timeline ? &of_type : nullptr;
+  info.handleType = handle_type;
+  VkExternalSemaphoreProperties properties{};
+  properties.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES;
+  instance.fn.GetPhysicalDeviceExternalSemaphoreProperties(device.handle, &info, &properties);
+  return properties.externalSemaphoreFeatures;
+}
+
 // Inserts `link` after the head of a pNext chain.
 template <typename Link>
 void Chain(VkPhysicalDeviceProperties2& head, Link& link) {
@@ -80,6 +110,10 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
   device.id.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES;
   device.driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
 
+  device.timeline_semaphores = ReadTimelineFeature(instance, device, version);
+  VkPhysicalDeviceTimelineSemaphoreProperties timeline{};
+  timeline.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_PROPERTIES;
+
   properties.pNext = nullptr;
   Chain(properties, device.id);
   Chain(properties, maintenance3);
@@ -92,6 +126,7 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
   if (device.Has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) Chain(properties, host);
   const bool has_pci = device.Has(VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
   if (has_pci) Chain(properties, pci);
+  if (device.timeline_semaphores) Chain(properties, timeline);
   instance.fn.GetPhysicalDeviceProperties2(handle, &properties);
 
   device.properties = properties.properties;
@@ -101,6 +136,8 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
   device.max_memory_allocation_size = maintenance3.maxMemoryAllocationSize;
   device.max_buffer_size = maintenance4.maxBufferSize;
   device.min_imported_host_pointer_alignment = host.minImportedHostPointerAlignment;
+
+  device.max_timeline_difference = timeline.maxTimelineSemaphoreValueDifference;
 
   VkPhysicalDeviceMemoryProperties2 memory{};
   memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
@@ -116,6 +153,13 @@ PhysicalDevice PhysicalDevice::Describe(const Instance& instance, VkPhysicalDevi
   device.drm_format_modifiers =
       device.Has(VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME) &&
       (version >= VK_API_VERSION_1_2 || device.Has(VK_KHR_IMAGE_FORMAT_LIST_EXTENSION_NAME));
+
+  device.timeline_opaque_fd = ReadSemaphoreFeatures(instance, device, VK_SEMAPHORE_TYPE_TIMELINE,
+                                                    VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_OPAQUE_FD_BIT);
+  device.binary_opaque_fd = ReadSemaphoreFeatures(instance, device, VK_SEMAPHORE_TYPE_BINARY,
+                                                  VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_OPAQUE_FD_BIT);
+  device.binary_sync_fd = ReadSemaphoreFeatures(instance, device, VK_SEMAPHORE_TYPE_BINARY,
+                                                VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT);
 
   const auto external = [&](VkExternalMemoryHandleTypeFlagBits type) {
     return ReadBufferProperties(instance, device, kTransferUsage, type);

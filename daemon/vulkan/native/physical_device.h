@@ -54,6 +54,15 @@ struct PhysicalDevice {
   // listed.
   bool drm_format_modifiers = false;
 
+  // Whether the device has timeline semaphores (feature timelineSemaphore), and the largest difference
+  // between the counter of one and a value that it is signalled with.
+  bool timeline_semaphores = false;
+  uint64_t max_timeline_difference = 0;
+  // VkExternalSemaphoreFeatureFlags; 0 without VK_KHR_external_semaphore_fd.
+  VkExternalSemaphoreFeatureFlags timeline_opaque_fd = 0;
+  VkExternalSemaphoreFeatureFlags binary_opaque_fd = 0;
+  VkExternalSemaphoreFeatureFlags binary_sync_fd = 0;
+
   bool Has(const char* extension) const;
   Napi::Object ToJs(Napi::Env env) const;
 

@@ -71,6 +71,12 @@ Napi::Object PhysicalDevice::ToJs(Napi::Env env) const {
   external.Set("dmaBuf", vkmem::ToJs(env, dma_buf));
   external.Set("rdmaAddress", vkmem::ToJs(env, rdma_address));
 
+  Napi::Object semaphores = Napi::Object::New(env);
+  semaphores.Set("timelines", timeline_semaphores);
+  semaphores.Set("timelineOpaqueFd", timeline_opaque_fd);
+  semaphores.Set("binaryOpaqueFd", binary_opaque_fd);
+  semaphores.Set("binarySyncFd", binary_sync_fd);
+
   Napi::Array names = Napi::Array::New(env, extensions.size());
   for (uint32_t i = 0; i < extensions.size(); i++) names[i] = Napi::String::New(env, extensions[i]);
 
@@ -94,6 +100,7 @@ Napi::Object PhysicalDevice::ToJs(Napi::Env env) const {
   object.Set("limits", limits);
   object.Set("externalMemoryRdma", external_memory_rdma);
   object.Set("externalBuffer", external);
+  object.Set("semaphores", semaphores);
   return object;
 }
 

@@ -17,6 +17,11 @@ import type { EndEntrustedRequest as _vkmem_v1_EndEntrustedRequest, EndEntrusted
 import type { GetStatusRequest as _vkmem_v1_GetStatusRequest, GetStatusRequest__Output as _vkmem_v1_GetStatusRequest__Output } from '../../vkmem/v1/GetStatusRequest.js';
 import type { AllocateManyRequest as _vkmem_v1_AllocateManyRequest, AllocateManyRequest__Output as _vkmem_v1_AllocateManyRequest__Output } from '../../vkmem/v1/AllocateManyRequest.js';
 import type { ClaimManyRequest as _vkmem_v1_ClaimManyRequest, ClaimManyRequest__Output as _vkmem_v1_ClaimManyRequest__Output } from '../../vkmem/v1/ClaimManyRequest.js';
+import type { CreateSemaphoreRequest as _vkmem_v1_CreateSemaphoreRequest, CreateSemaphoreRequest__Output as _vkmem_v1_CreateSemaphoreRequest__Output } from '../../vkmem/v1/CreateSemaphoreRequest.js';
+import type { ClaimSemaphoreRequest as _vkmem_v1_ClaimSemaphoreRequest, ClaimSemaphoreRequest__Output as _vkmem_v1_ClaimSemaphoreRequest__Output } from '../../vkmem/v1/ClaimSemaphoreRequest.js';
+import type { FreeSemaphoreRequest as _vkmem_v1_FreeSemaphoreRequest, FreeSemaphoreRequest__Output as _vkmem_v1_FreeSemaphoreRequest__Output } from '../../vkmem/v1/FreeSemaphoreRequest.js';
+import type { WaitSemaphoreRequest as _vkmem_v1_WaitSemaphoreRequest, WaitSemaphoreRequest__Output as _vkmem_v1_WaitSemaphoreRequest__Output } from '../../vkmem/v1/WaitSemaphoreRequest.js';
+import type { SignalSemaphoreRequest as _vkmem_v1_SignalSemaphoreRequest, SignalSemaphoreRequest__Output as _vkmem_v1_SignalSemaphoreRequest__Output } from '../../vkmem/v1/SignalSemaphoreRequest.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -48,7 +53,12 @@ export interface ClientMessage {
   'getStatus'?: (_vkmem_v1_GetStatusRequest | null);
   'allocateMany'?: (_vkmem_v1_AllocateManyRequest | null);
   'claimMany'?: (_vkmem_v1_ClaimManyRequest | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
+  'createSemaphore'?: (_vkmem_v1_CreateSemaphoreRequest | null);
+  'claimSemaphore'?: (_vkmem_v1_ClaimSemaphoreRequest | null);
+  'freeSemaphore'?: (_vkmem_v1_FreeSemaphoreRequest | null);
+  'waitSemaphore'?: (_vkmem_v1_WaitSemaphoreRequest | null);
+  'signalSemaphore'?: (_vkmem_v1_SignalSemaphoreRequest | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany"|"createSemaphore"|"claimSemaphore"|"freeSemaphore"|"waitSemaphore"|"signalSemaphore";
 }
 
 /**
@@ -80,5 +90,10 @@ export interface ClientMessage__Output {
   'getStatus'?: (_vkmem_v1_GetStatusRequest__Output | null);
   'allocateMany'?: (_vkmem_v1_AllocateManyRequest__Output | null);
   'claimMany'?: (_vkmem_v1_ClaimManyRequest__Output | null);
-  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
+  'createSemaphore'?: (_vkmem_v1_CreateSemaphoreRequest__Output | null);
+  'claimSemaphore'?: (_vkmem_v1_ClaimSemaphoreRequest__Output | null);
+  'freeSemaphore'?: (_vkmem_v1_FreeSemaphoreRequest__Output | null);
+  'waitSemaphore'?: (_vkmem_v1_WaitSemaphoreRequest__Output | null);
+  'signalSemaphore'?: (_vkmem_v1_SignalSemaphoreRequest__Output | null);
+  'body'?: "hello"|"allocate"|"claim"|"release"|"free"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany"|"createSemaphore"|"claimSemaphore"|"freeSemaphore"|"waitSemaphore"|"signalSemaphore";
 }

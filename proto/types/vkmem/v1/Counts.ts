@@ -17,6 +17,7 @@ export interface Counts {
    * VkDeviceMemory objects that exist.
    */
   'deviceMemories'?: (number);
+  'semaphores'?: (number);
 }
 
 /**
@@ -35,4 +36,5 @@ export interface Counts__Output {
    * VkDeviceMemory objects that exist.
    */
   'deviceMemories': (number);
+  'semaphores': (number);
 }

@@ -5,6 +5,7 @@ import type { Heap as _vkmem_v1_Heap, Heap__Output as _vkmem_v1_Heap__Output } f
 import type { MemoryType as _vkmem_v1_MemoryType, MemoryType__Output as _vkmem_v1_MemoryType__Output } from '../../vkmem/v1/MemoryType.js';
 import type { KindReport as _vkmem_v1_KindReport, KindReport__Output as _vkmem_v1_KindReport__Output } from '../../vkmem/v1/KindReport.js';
 import type { PageMeasurement as _vkmem_v1_PageMeasurement, PageMeasurement__Output as _vkmem_v1_PageMeasurement__Output } from '../../vkmem/v1/PageMeasurement.js';
+import type { SemaphoreReport as _vkmem_v1_SemaphoreReport, SemaphoreReport__Output as _vkmem_v1_SemaphoreReport__Output } from '../../vkmem/v1/SemaphoreReport.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Device {
@@ -40,6 +41,14 @@ export interface Device {
    * How long the driver takes for plain and for dedicated memory.
    */
   'pageMeasurement'?: (_vkmem_v1_PageMeasurement | null);
+  /**
+   * What the driver exports and imports of semaphores: a timeline by OPAQUE_FD, a binary one by OPAQUE_FD and SYNC_FD.
+   */
+  'semaphores'?: (_vkmem_v1_SemaphoreReport)[];
+  /**
+   * Whether the device has timelines (feature timelineSemaphore).
+   */
+  'timelineSemaphores'?: (boolean);
 }
 
 export interface Device__Output {
@@ -75,4 +84,12 @@ export interface Device__Output {
    * How long the driver takes for plain and for dedicated memory.
    */
   'pageMeasurement': (_vkmem_v1_PageMeasurement__Output | null);
+  /**
+   * What the driver exports and imports of semaphores: a timeline by OPAQUE_FD, a binary one by OPAQUE_FD and SYNC_FD.
+   */
+  'semaphores': (_vkmem_v1_SemaphoreReport__Output)[];
+  /**
+   * Whether the device has timelines (feature timelineSemaphore).
+   */
+  'timelineSemaphores': (boolean);
 }

@@ -18,6 +18,11 @@ import type { EndEntrustedResponse as _vkmem_v1_EndEntrustedResponse, EndEntrust
 import type { GetStatusResponse as _vkmem_v1_GetStatusResponse, GetStatusResponse__Output as _vkmem_v1_GetStatusResponse__Output } from '../../vkmem/v1/GetStatusResponse.js';
 import type { AllocateManyResponse as _vkmem_v1_AllocateManyResponse, AllocateManyResponse__Output as _vkmem_v1_AllocateManyResponse__Output } from '../../vkmem/v1/AllocateManyResponse.js';
 import type { ClaimManyResponse as _vkmem_v1_ClaimManyResponse, ClaimManyResponse__Output as _vkmem_v1_ClaimManyResponse__Output } from '../../vkmem/v1/ClaimManyResponse.js';
+import type { CreateSemaphoreResponse as _vkmem_v1_CreateSemaphoreResponse, CreateSemaphoreResponse__Output as _vkmem_v1_CreateSemaphoreResponse__Output } from '../../vkmem/v1/CreateSemaphoreResponse.js';
+import type { ClaimSemaphoreResponse as _vkmem_v1_ClaimSemaphoreResponse, ClaimSemaphoreResponse__Output as _vkmem_v1_ClaimSemaphoreResponse__Output } from '../../vkmem/v1/ClaimSemaphoreResponse.js';
+import type { FreeSemaphoreResponse as _vkmem_v1_FreeSemaphoreResponse, FreeSemaphoreResponse__Output as _vkmem_v1_FreeSemaphoreResponse__Output } from '../../vkmem/v1/FreeSemaphoreResponse.js';
+import type { WaitSemaphoreResponse as _vkmem_v1_WaitSemaphoreResponse, WaitSemaphoreResponse__Output as _vkmem_v1_WaitSemaphoreResponse__Output } from '../../vkmem/v1/WaitSemaphoreResponse.js';
+import type { SignalSemaphoreResponse as _vkmem_v1_SignalSemaphoreResponse, SignalSemaphoreResponse__Output as _vkmem_v1_SignalSemaphoreResponse__Output } from '../../vkmem/v1/SignalSemaphoreResponse.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -51,7 +56,12 @@ export interface ServerMessage {
   'getStatus'?: (_vkmem_v1_GetStatusResponse | null);
   'allocateMany'?: (_vkmem_v1_AllocateManyResponse | null);
   'claimMany'?: (_vkmem_v1_ClaimManyResponse | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
+  'createSemaphore'?: (_vkmem_v1_CreateSemaphoreResponse | null);
+  'claimSemaphore'?: (_vkmem_v1_ClaimSemaphoreResponse | null);
+  'freeSemaphore'?: (_vkmem_v1_FreeSemaphoreResponse | null);
+  'waitSemaphore'?: (_vkmem_v1_WaitSemaphoreResponse | null);
+  'signalSemaphore'?: (_vkmem_v1_SignalSemaphoreResponse | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany"|"createSemaphore"|"claimSemaphore"|"freeSemaphore"|"waitSemaphore"|"signalSemaphore";
 }
 
 /**
@@ -85,5 +95,10 @@ export interface ServerMessage__Output {
   'getStatus'?: (_vkmem_v1_GetStatusResponse__Output | null);
   'allocateMany'?: (_vkmem_v1_AllocateManyResponse__Output | null);
   'claimMany'?: (_vkmem_v1_ClaimManyResponse__Output | null);
-  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany";
+  'createSemaphore'?: (_vkmem_v1_CreateSemaphoreResponse__Output | null);
+  'claimSemaphore'?: (_vkmem_v1_ClaimSemaphoreResponse__Output | null);
+  'freeSemaphore'?: (_vkmem_v1_FreeSemaphoreResponse__Output | null);
+  'waitSemaphore'?: (_vkmem_v1_WaitSemaphoreResponse__Output | null);
+  'signalSemaphore'?: (_vkmem_v1_SignalSemaphoreResponse__Output | null);
+  'body'?: "welcome"|"allocate"|"claim"|"release"|"free"|"error"|"import"|"publish"|"createTicket"|"revokeTicket"|"joinIvshmem"|"createSignal"|"openSignal"|"entrust"|"endEntrusted"|"getStatus"|"allocateMany"|"claimMany"|"createSemaphore"|"claimSemaphore"|"freeSemaphore"|"waitSemaphore"|"signalSemaphore";
 }
