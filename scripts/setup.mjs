@@ -136,6 +136,7 @@ const plain = [
   () => buildProgram(`${native}/pin.c`, `${native}/build/pin`),
   () => buildProgram('test/lab/dma-buf-source.c', 'test/lab/build/dma-buf-source'),
   () => buildProgram('test/lab/image-importer.c', 'test/lab/build/image-importer', [], ['-lvulkan']),
+  () => buildProgram(`${native}/semaphore-peer.c`, `${native}/build/semaphore-peer`, [], ['-lvulkan']),
   () => buildRdma(),
   () => buildPreloaded('slow locks', `${native}/slow-locks.c`, `${native}/build/libslow_locks.so`),
 ];
