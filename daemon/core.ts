@@ -123,7 +123,7 @@ export function makeCore(parts: CoreParts) {
   const semaphores = new Semaphores(authority, fds);
   const semaphoreWaits = new SemaphoreWaits(device);
   const semaphoreLifecycle = new SemaphoreLifecycle({
-    ...{ device, authority, semaphores, semaphoreWaits, allocations, persistence, reporter },
+    ...{ device, authority, semaphores, semaphoreWaits, tickets, allocations, persistence, reporter },
   });
   const closing = new SessionClosing({
     ...{

@@ -67,12 +67,19 @@ import {
   type TransferOptions,
 } from './request/requests.js';
 import {
+  claimSemaphoreRequest,
+  createSemaphoreRequest,
+  type SemaphoreClaimOptions,
+  type SemaphoreOptions,
+} from './request/semaphores.js';
+import {
   endTicket,
   type MadeTicket,
   makeTicket,
   type TicketOptions,
   type TicketRef,
 } from './request/tickets.js';
+import { Semaphore } from './semaphore.js';
 import { type MadeSignal, Signal } from './signal.js';
 import { type DaemonStatus, daemonStatus } from './status.js';
 import { IvshmemPeer } from './vm/ivshmem-peer.js';
@@ -81,7 +88,7 @@ import { IvshmemPeer } from './vm/ivshmem-peer.js';
 const UNSEEN =
   'The session was inherited, possibly without access to that socket; set controlSocket to its path';
 
-/** The open signals and ivshmem peers of a client, which are closed with it. */
+/** The open signals, semaphores and ivshmem peers of a client, which are closed with it. */
 class OpenEnds implements Disposable {
   readonly #ends = new Set<Disposable>();
   #disposed = false;
@@ -401,6 +408,41 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
         return rejected(failure);
       }
     });
+  }
+
+  /**
+   * Creates a semaphore of the device, with an OPAQUE_FD of it unless `kinds` says otherwise. The caller closes or
+   * frees it. A NAMED semaphore stays until it is freed.
+   * @throws VkmemError KIND_UNSUPPORTED, KINDS_EXCLUSIVE, QUOTA_EXCEEDED, NAME_TAKEN, INVALID_NAME, TOO_MANY_FILES,
+   *   LEDGER_FULL, NOT_PERMITTED, INVALID_ARGUMENT, DEVICE_LOST, UNAVAILABLE.
+   */
+  async createSemaphore(options: SemaphoreOptions = {}): Promise<Semaphore> {
+    // The daemon recognises a repeated request by its id.
+    const request = { ...createSemaphoreRequest(options, true), requestId: randomUUID() };
+    return this.#semaphoreOf(await this.#link.request('CreateSemaphore', request), true);
+  }
+
+  /**
+   * Claims a handle of an existing semaphore, for example of another process, by name, id or ticket. The caller closes
+   * it.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, WRONG_DEVICE, TICKET_INVALID, DEVICE_LOST,
+   *   UNAVAILABLE; INVALID_ARGUMENT, also for a SYNC_FD that is not signalled.
+   */
+  async claimSemaphore(ref: Ref | TicketRef, options: SemaphoreClaimOptions = {}): Promise<Semaphore> {
+    return this.#semaphoreOf(
+      await this.#link.request('ClaimSemaphore', claimSemaphoreRequest(ref, options)),
+      false,
+    );
+  }
+
+  #semaphoreOf({ message, fds }: Answer<'CreateSemaphore' | 'ClaimSemaphore'>, created: boolean): Semaphore {
+    const { semaphore: info, grant } = message;
+    if (!info) {
+      closeAll(fds);
+      throw new VkmemError('PROTOCOL_ERROR', 'The answer lacks the semaphore.');
+    }
+    const made = { info, grant, created };
+    return this.#open.add(new Semaphore(this.#link, made, fds[0], this.#open.removed));
   }
 
   /**

@@ -37,6 +37,14 @@ import {
   type TransferOptions,
   transferRequest,
 } from './request/requests.js';
+import { checkSemaphore, type SemaphoreWaitOptions } from './request/semaphore-points.js';
+import {
+  createSemaphoreRequest,
+  type SemaphoreInfo,
+  type SemaphoreOptions,
+  signalSemaphoreRequest,
+  waitSemaphoreRequest,
+} from './request/semaphores.js';
 import {
   createTicketRequest,
   type MadeTicket,
@@ -225,6 +233,77 @@ export class ControlIvshmem {
   }
 }
 
+/** Semaphores, without their handles. */
+export class ControlSemaphores {
+  readonly #channel: RetryingChannel;
+  readonly #timeoutMs: number;
+  readonly #inSession: boolean;
+
+  /**
+   * Created by ControlClient.
+   * @param timeoutMs Milliseconds that a request may take.
+   * @internal
+   */
+  constructor(channel: RetryingChannel, timeoutMs: number, inSession: boolean) {
+    this.#channel = channel;
+    this.#timeoutMs = timeoutMs;
+    this.#inSession = inSession;
+  }
+
+  /**
+   * Creates a semaphore without a handle, which Client.claimSemaphore() grants.
+   * @throws VkmemError as Client.createSemaphore(); SESSION_REQUIRED for the lifetime SESSION without a session.
+   */
+  async create(options: SemaphoreOptions = {}): Promise<SemaphoreInfo> {
+    const requestId = this.#inSession ? randomUUID() : '';
+    const request = { ...createSemaphoreRequest(options, false), requestId };
+    return present((await this.#channel.call('CreateSemaphore', request)).semaphore);
+  }
+
+  /**
+   * Returns a semaphore that the caller may see, and the counter of a timeline.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED.
+   */
+  async get(ref: Ref): Promise<{ readonly semaphore: SemaphoreInfo; readonly value: bigint }> {
+    const request = { semaphore: checkSemaphore(ref) };
+    const { semaphore, value } = await this.#channel.call('GetSemaphore', request, this.#timeoutMs);
+    return { semaphore: present(semaphore), value };
+  }
+
+  /** Returns the semaphores that the caller may see, oldest first. */
+  async list(): Promise<SemaphoreInfo[]> {
+    return allPages(
+      (page) => this.#channel.call('ListSemaphores', page, this.#timeoutMs),
+      ({ semaphores }) => semaphores,
+    );
+  }
+
+  /**
+   * Waits until the counter of a timeline is at least a value.
+   * @returns The counter when the wait ended.
+   * @throws VkmemError as Semaphore.wait().
+   */
+  async wait(ref: Ref, value: bigint | number, options: SemaphoreWaitOptions = {}): Promise<bigint> {
+    return (await this.#channel.call('WaitSemaphore', waitSemaphoreRequest(ref, value, options))).value;
+  }
+
+  /**
+   * Signals a semaphore by the daemon's device.
+   * @throws VkmemError as Semaphore.signal().
+   */
+  async signal(ref: Ref, value: bigint | number = 0n): Promise<void> {
+    await this.#channel.call('SignalSemaphore', signalSemaphoreRequest(ref, value));
+  }
+
+  /**
+   * Frees a semaphore for all.
+   * @throws VkmemError NOT_FOUND, NOT_PERMITTED.
+   */
+  async free(ref: Ref): Promise<void> {
+    await this.#channel.call('FreeSemaphore', { semaphore: checkSemaphore(ref) });
+  }
+}
+
 /**
  * Creates a client of the control socket, without a session. It connects at the first call.
  * @throws VkmemError INVALID_ARGUMENT for an invalid `reconnectMs`.
@@ -239,6 +318,8 @@ export class ControlClient implements AsyncDisposable {
   readonly policy: ControlPolicy;
   /** Offers to virtual machines. */
   readonly ivshmem: ControlIvshmem;
+  /** Semaphores. */
+  readonly semaphores: ControlSemaphores;
   readonly #channel: RetryingChannel;
   readonly #timeoutMs: number;
   readonly #inSession: boolean;
@@ -263,6 +344,7 @@ export class ControlClient implements AsyncDisposable {
     this.#inSession = session !== undefined;
     this.policy = new ControlPolicy(this.#channel, timeoutMs);
     this.ivshmem = new ControlIvshmem(this.#channel, timeoutMs);
+    this.semaphores = new ControlSemaphores(this.#channel, timeoutMs, this.#inSession);
   }
 
   /**
@@ -334,7 +416,7 @@ export class ControlClient implements AsyncDisposable {
    * Fills, copies or synchronises memory on the device. Resolves when the device has finished.
    * @returns The number of bytes written, and the nanoseconds that the device and its driver took.
    * @throws VkmemError NOT_FOUND, NOT_PERMITTED, INVALID_RANGE, INVALID_ARGUMENT, BUSY, PUBLISHED,
-   *   DEVICE_OUT_OF_MEMORY, DEVICE_LOST.
+   *   DEVICE_OUT_OF_MEMORY, DEVICE_LOST, WAIT_TIMED_OUT.
    */
   async transfer(options: TransferOptions): Promise<Decoded<'TransferResponse'>> {
     return this.#channel.call('Transfer', transferRequest(options));

@@ -15,6 +15,7 @@
  * - control: connectControl(), ControlClient: the gRPC services, without a session.
  * - status: the status of the daemon, by either socket.
  * - memory: Memory: an allocation with grants.
+ * - semaphore: Semaphore: orders the work of processes on the GPU.
  * - signal: Signal: two sessions wake each other with eventfds.
  * - mapping/: the fds and maps of grants, and one window of memory.
  * - request/: checks the options of callers, and converts them to the messages of the contract.
@@ -62,6 +63,13 @@ export {
   type PropertyFlagName,
   type ReadOnlyStrength,
   type Rung,
+  SEMAPHORE_KIND_NAMES,
+  SEMAPHORE_TYPE_NAMES,
+  type SemaphoreKind,
+  type SemaphoreKindName,
+  type SemaphoreState,
+  type SemaphoreType,
+  type SemaphoreTypeName,
   SHARING_NAMES,
   type Sharing,
   type SharingName,
@@ -80,6 +88,7 @@ export {
   type ControlIvshmem,
   type ControlOptions,
   type ControlPolicy,
+  type ControlSemaphores,
   connectControl,
   type DeviceReport,
   type IvshmemServer,
@@ -100,7 +109,13 @@ export type { IfExists } from './request/if-exists.js';
 export type { ImportOptions } from './request/import.js';
 export type { AllocateManyOptions, ManyAllocateOptions, ManyClaimOptions } from './request/many.js';
 export type { HeapChange, Quota, QuotaChange, QuotaResult } from './request/quota.js';
-export type { AllocateOptions, ClaimOptions, TransferOptions } from './request/requests.js';
+export type {
+  AllocateOptions,
+  ClaimOptions,
+  TransferOperation,
+  TransferOptions,
+  TransferOrder,
+} from './request/requests.js';
 export type {
   BufferOptions,
   ImageOptions,
@@ -108,7 +123,14 @@ export type {
   PropertyOptions,
   ResourceOptions,
 } from './request/resources.js';
-export type { MadeTicket, Ticket, TicketOptions, TicketRef } from './request/tickets.js';
+export type { SemaphorePoint, SemaphoreWaitOptions } from './request/semaphore-points.js';
+export type {
+  SemaphoreClaimOptions,
+  SemaphoreInfo,
+  SemaphoreOptions,
+} from './request/semaphores.js';
+export type { MadeTicket, Ticket, TicketLimits, TicketOptions, TicketRef } from './request/tickets.js';
+export { Semaphore } from './semaphore.js';
 export { type MadeSignal, Signal, type SignalEvents } from './signal.js';
 export type { DaemonProblem, DaemonStatus, FrontStatus } from './status.js';
 export {

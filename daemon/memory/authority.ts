@@ -123,10 +123,10 @@ export class Authority {
   /** Whether the caller may revoke a ticket: its maker may, and any caller that may use its allocation. */
   mayRevoke(
     identity: Identity,
-    ticket: { readonly tenant: Tenant; readonly terms: { readonly allocation: { readonly terms: Owned } } },
+    ticket: { readonly tenant: Tenant; readonly terms: { readonly subject: { readonly terms: Owned } } },
   ): boolean {
     return (
-      sameTenant(identity.tenant, ticket.tenant) || this.may(identity, 'use', ticket.terms.allocation.terms)
+      sameTenant(identity.tenant, ticket.tenant) || this.may(identity, 'use', ticket.terms.subject.terms)
     );
   }
 

@@ -6,9 +6,10 @@ import { VkmemError } from '@vkmemd/proto';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { Authority } from '../memory/authority.js';
 import { requireHandle } from '../memory/semaphore/lifecycle.js';
-import type { Semaphore } from '../memory/semaphore/semaphore.js';
+import { Semaphore } from '../memory/semaphore/semaphore.js';
 import type { Semaphores } from '../memory/semaphore/semaphores.js';
 import { type Caller, partyOf, requirePresent, requireSession } from '../memory/session/caller.js';
+import type { Tickets } from '../memory/ticket/tickets.js';
 import type { Device } from '../vulkan/device.js';
 import type { Answer, Handler } from './handler.js';
 import { parseUuids, requireDevice } from './parse.js';
@@ -17,16 +18,18 @@ import { describeSemaphoreGrant, parseSemaphoreKind } from './parse-semaphore.js
 interface Collaborators {
   readonly authority: Authority;
   readonly semaphores: Semaphores;
+  readonly tickets: Tickets;
   readonly allocations: FairScheduler;
   readonly device: Pick<Device, 'info'>;
 }
 
 /**
  * @throws VkmemError NOT_FOUND, NOT_PERMITTED, KIND_NOT_REQUESTED, KIND_UNSUPPORTED, SESSION_REQUIRED,
- *   INVALID_ARGUMENT, WRONG_DEVICE, DEVICE_LOST, UNAVAILABLE, or as the driver fails.
+ *   INVALID_ARGUMENT, WRONG_DEVICE, TICKET_INVALID, LEDGER_FULL, DEVICE_LOST, UNAVAILABLE, or as the driver fails.
+ *   On failure a ticket loses no use.
  */
 export function claimSemaphore(collaborators: Collaborators): Handler<'ClaimSemaphore'> {
-  const { semaphores, allocations, device } = collaborators;
+  const { semaphores, tickets, allocations, device } = collaborators;
 
   async function grant(
     caller: Caller,
@@ -52,8 +55,21 @@ export function claimSemaphore(collaborators: Collaborators): Handler<'ClaimSema
 
   return (caller, request) => {
     const uuids = parseUuids(request.deviceUuids);
-    const semaphore = semaphores.find(request.semaphore, caller.identity, { claim: 'rw' });
-    return grant(caller, semaphore, String(request.kind), uuids);
+    const kind = String(request.kind);
+    const { semaphore: ref, ticket } = request;
+    if (ticket === '') {
+      return grant(caller, semaphores.find(ref, caller.identity, { claim: 'rw' }), kind, uuids);
+    }
+    if (ref) {
+      const reason = 'The request has both a ticket and a semaphore; a ticket already names its semaphore.';
+      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'semaphore' });
+    }
+    return tickets.redeem(ticket, caller.identity, async ({ terms: { subject } }) => {
+      if (subject instanceof Semaphore) return grant(caller, subject, kind, uuids);
+      const next = 'Claim it with Claim.';
+      const reason = 'The ticket is for an allocation.';
+      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'ticket' }, undefined, next);
+    });
   };
 }
 

@@ -8,7 +8,7 @@
  */
 import { type AccessName, type KindName, type RequestOf, VkmemError } from '@vkmemd/proto';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
-import type { Allocation } from '../memory/allocation/allocation.js';
+import { Allocation } from '../memory/allocation/allocation.js';
 import type { Registry } from '../memory/allocation/registry.js';
 import type { Authority } from '../memory/authority.js';
 import type { ClaimQueue } from '../memory/grant/claim-queue.js';
@@ -124,6 +124,12 @@ async function byTicket(
   const access = request.access === 'ACCESS_UNSPECIFIED' ? undefined : parseAccess(request.access);
   return tickets.redeem(request.ticket, identity, async (ticket) => {
     const { terms } = ticket;
+    const { subject: allocation } = terms;
+    if (!(allocation instanceof Allocation)) {
+      const next = 'Claim it with ClaimSemaphore.';
+      const reason = 'The ticket is for a semaphore.';
+      throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'ticket' }, undefined, next);
+    }
     const missing = kinds?.find((kind) => !terms.kinds.includes(kind));
     if (missing) {
       const reason = `The ticket permits ${terms.kinds.join(', ')}, not ${missing}.`;
@@ -138,7 +144,6 @@ async function byTicket(
       tickets.requireValid(ticket);
     };
     requireAllowed();
-    const { allocation } = terms;
     return grant({ allocation, kinds: wanted, access: access ?? terms.access, requireAllowed });
   });
 }

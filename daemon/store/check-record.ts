@@ -117,6 +117,7 @@ const TICKET = {
   usesLeft: count,
   terms: object({ kinds: listOf(kind), access, uses: count, forUid: absentOr(count) }),
   allocation: filled,
+  semaphore: absentOr(flag),
 };
 
 const QUOTA = { tenant: filled, limits: listOf(pair), reserved: listOf(pair), counts: object({}) };

@@ -84,8 +84,11 @@ export interface TicketRecord {
   /** Milliseconds since 1970. */
   readonly expiryDate: number;
   readonly usesLeft: number;
-  readonly terms: Omit<TicketTerms, 'allocation'>;
+  readonly terms: Omit<TicketTerms, 'subject'>;
+  /** The id of what it is for. */
   readonly allocation: string;
+  /** Whether that is a semaphore. Absent for all other tickets. */
+  readonly semaphore?: true;
 }
 
 /** A signal that no session has opened. */

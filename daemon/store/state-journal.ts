@@ -8,6 +8,8 @@ import type { Change } from '../memory/accounting/terms.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Journal } from '../memory/persistence.js';
 import type { Reporter } from '../memory/reporter.js';
+import { Semaphore } from '../memory/semaphore/semaphore.js';
+import type { Semaphores } from '../memory/semaphore/semaphores.js';
 import type { Ticket, Tickets } from '../memory/ticket/tickets.js';
 import type { Identity } from '../policy/identity.js';
 import { type Tenant, tenantOfKey } from '../policy/tenant.js';
@@ -29,9 +31,9 @@ export class StateJournal implements Journal {
 
   ticketReturned(ticket: Ticket): void {
     const { id, hash, tenant, expiryDate, usesLeft } = ticket;
-    const { allocation, ...terms } = ticket.terms;
-    // A ticket for memory that does not outlive this process would be useless.
-    if (!allocation.persisted) return;
+    const { subject, ...terms } = ticket.terms;
+    // A ticket for what does not outlive this process would be useless.
+    if (!subject.persisted) return;
     const record: TicketRecord = {
       id,
       hash,
@@ -39,7 +41,8 @@ export class StateJournal implements Journal {
       expiryDate,
       usesLeft,
       terms,
-      allocation: allocation.id,
+      allocation: subject.id,
+      ...(subject instanceof Semaphore && { semaphore: true as const }),
     };
     this.#ledger.tickets.put(id, record);
   }
@@ -78,6 +81,7 @@ export interface QuotaTargets {
 export interface TicketTargets {
   readonly quotas: Quotas;
   readonly tickets: Tickets;
+  readonly semaphores: Pick<Semaphores, 'byId'>;
 }
 
 /**
@@ -103,23 +107,23 @@ export async function restoreQuotas(
   await ledger.quotas.eachInSlices((one) => aside.add(one), restore);
 }
 
-/** Restores the tickets of restored allocations. */
+/** Restores the tickets of restored allocations and semaphores. */
 export async function restoreTickets(
-  { quotas, tickets }: TicketTargets,
+  { quotas, tickets, semaphores }: TicketTargets,
   ledger: LedgerFile,
   allocations: ReadonlyMap<string, Allocation>,
   aside: AsideRecords,
 ): Promise<void> {
-  const restore = ({ allocation: of, terms, ...record }: TicketRecord): void => {
-    const allocation = allocations.get(of);
-    if (aside.has('allocations', of)) return;
-    if (!allocation || record.expiryDate <= Date.now() || record.usesLeft <= 0) {
+  const restore = ({ allocation: of, semaphore, terms, ...record }: TicketRecord): void => {
+    const subject = semaphore ? semaphores.byId(of) : allocations.get(of);
+    if (aside.has(semaphore ? 'semaphores' : 'allocations', of)) return;
+    if (!subject || record.expiryDate <= Date.now() || record.usesLeft <= 0) {
       ledger.tickets.remove(record.id);
       return;
     }
     const tenant = tenantOfKey(record.tenant);
     const counted = quotas.ofTenant(tenant).count('tickets');
-    tickets.restore({ ...terms, allocation }, { ...record, tenant }, counted);
+    tickets.restore({ ...terms, subject }, { ...record, tenant }, counted);
   };
   await ledger.tickets.eachInSlices((one) => aside.add(one), restore);
 }

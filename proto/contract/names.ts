@@ -22,6 +22,9 @@ import type { PageSize__Output } from '../types/vkmem/v1/PageSize.js';
 import type { Pressure__Output } from '../types/vkmem/v1/Pressure.js';
 import type { ReadOnlyStrength__Output } from '../types/vkmem/v1/ReadOnlyStrength.js';
 import type { Rung__Output } from '../types/vkmem/v1/Rung.js';
+import type { SemaphoreKind__Output } from '../types/vkmem/v1/SemaphoreKind.js';
+import type { SemaphoreState__Output } from '../types/vkmem/v1/SemaphoreState.js';
+import type { SemaphoreType__Output } from '../types/vkmem/v1/SemaphoreType.js';
 import type { Sharing__Output } from '../types/vkmem/v1/Sharing.js';
 import type { Decoded } from './codec.js';
 
@@ -100,6 +103,9 @@ export type {
   Pressure__Output as Pressure,
   ReadOnlyStrength__Output as ReadOnlyStrength,
   Rung__Output as Rung,
+  SemaphoreKind__Output as SemaphoreKind,
+  SemaphoreState__Output as SemaphoreState,
+  SemaphoreType__Output as SemaphoreType,
   Sharing__Output as Sharing,
 };
 
@@ -126,6 +132,15 @@ export type SharingName = (typeof SHARING_NAMES)[number];
 export const DEDICATION_NAMES = ['AUTO', 'NEVER', 'ALWAYS'] as const;
 /** The short name of a dedication. */
 export type DedicationName = (typeof DEDICATION_NAMES)[number];
+
+/** The short names of the types of semaphores. */
+export const SEMAPHORE_TYPE_NAMES = ['TIMELINE', 'BINARY'] as const;
+/** The short name of a type of semaphore. */
+export type SemaphoreTypeName = (typeof SEMAPHORE_TYPE_NAMES)[number];
+/** The short names of the kinds of semaphores. */
+export const SEMAPHORE_KIND_NAMES = ['OPAQUE_FD', 'SYNC_FD'] as const;
+/** The short name of a kind of semaphore. */
+export type SemaphoreKindName = (typeof SEMAPHORE_KIND_NAMES)[number];
 
 /** The schema's enumerators of the kinds, by their short names. */
 export const KINDS_ON_WIRE = {

@@ -24,9 +24,9 @@ const { core, ledger } = persistedCore(t, device, policyOf([rule({ connect: true
 const terms = { kinds: ['MAPPABLE'], access: 'ro', uses: 1, validMs: 60_000, forUid: undefined } as const;
 
 /** Makes tickets of an allocation, in one transaction. */
-function make(tickets: Tickets, allocation: TicketTerms['allocation'], count: number): void {
+function make(tickets: Tickets, allocation: TicketTerms['subject'], count: number): void {
   core.persistence.together(() => {
-    for (let at = 0; at < count; at += 1) tickets.create(identity, { ...terms, allocation });
+    for (let at = 0; at < count; at += 1) tickets.create(identity, { ...terms, subject: allocation });
   });
 }
 

@@ -31,7 +31,7 @@ export function table() {
     attempts,
   });
   const terms = (changes: Partial<TicketTerms> = {}): TicketTerms => ({
-    allocation: fakeAllocation(),
+    subject: fakeAllocation(),
     kinds: ['MAPPABLE'],
     access: 'ro',
     uses: 1,

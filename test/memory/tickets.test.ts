@@ -34,7 +34,7 @@ t.test('every invalid ticket gets the same answer', async (t) => {
   const revoked = make();
   tickets.end(revoked.ticket);
   const gone = make();
-  tickets.endOf(gone.ticket.terms.allocation);
+  tickets.endOf(gone.ticket.terms.subject);
   await slices.idle();
   const expired = make({ validMs: 1 });
   clock.now += 1;
@@ -82,7 +82,7 @@ t.test('expired tickets are removed without a request, and their quota is return
   const { clock, quota, tickets, terms } = table();
   const allocation = fakeAllocation();
   for (const validMs of [1000, 2000, 3000, 86_400_000 * 30])
-    tickets.create(MAKER, terms({ validMs, allocation }));
+    tickets.create(MAKER, terms({ validMs, subject: allocation }));
   t.equal(quota.taken, 4);
   clock.now += 2000;
   t.equal(usableOf(tickets).length, 2, 'not listed from that moment on');
@@ -197,7 +197,7 @@ t.test('uses, failures, expiry and revocation in any order agree with a model', 
             } else if (!((await done) instanceof VkmemError)) throw new Error('refused without a code');
           } else if (ticket) {
             if (step.what === 'revoke') tickets.end(ticket);
-            else tickets.endOf(ticket.terms.allocation);
+            else tickets.endOf(ticket.terms.subject);
             await slices.idle();
             one.over = true;
           }

@@ -34,6 +34,8 @@ export function checkAnswer(message: Decoded<'ServerMessage'>, fds: number): voi
 function fdsDue(message: Decoded<'ServerMessage'>): number {
   const granting = message.allocate ?? message.claim ?? message.import;
   if (granting) return checkGrants(granting);
+  const ofSemaphore = message.createSemaphore ?? message.claimSemaphore;
+  if (ofSemaphore) return ofSemaphore.grant?.fdCount ?? 0;
   const { allocateMany, claimMany } = message;
   const made =
     allocateMany?.outcomes.map(({ made }) => made) ?? claimMany?.outcomes.map(({ granted }) => granted);

@@ -57,8 +57,15 @@ export interface LinkOwner {
   emit(event: ClientEvent): void;
 }
 
-/** The requests that may make something that the session owns. */
-const OWNING: ReadonlySet<HandoffRequest> = new Set(['Allocate', 'AllocateMany', 'Import', 'CreateSignal']);
+/** The requests after which the session may own something. */
+const OWNING: ReadonlySet<HandoffRequest> = new Set([
+  'Allocate',
+  'AllocateMany',
+  'Import',
+  'CreateSignal',
+  'CreateSemaphore',
+]);
+
 /** After a connection that lasted longer than this, the back-off begins anew. */
 const SOON_MS = 1000;
 

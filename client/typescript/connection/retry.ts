@@ -3,7 +3,7 @@
  *
  * The table of requests defines whether a request can be repeated. A request that was never sent can be sent
  * in any session, unless it is bound to one that has ended. A request that was sent is repeated only in the
- * same session, after it was restored: an Allocate with its request_id; a Free by id, for which NOT_FOUND
+ * same session, after it was restored: an Allocate with its request_id; a Free or FreeSemaphore by id, for which NOT_FOUND
  * means that the first one succeeded; a Release, unless Hello did not report the grant, because the daemon
  * has then dropped it; a Publish by id.
  *
@@ -30,10 +30,16 @@ import { type Answer, type Pending, rejectPending, unansweredError } from './req
  * the memory.
  */
 export const FREED_BEFORE = { allocation: null, freed: false } as const;
+/** The answers to repeated requests for which NOT_FOUND means that the first one was done. */
+export const DONE_BEFORE: ReadonlyMap<RequestName, object> = new Map<RequestName, object>([
+  ['Free', FREED_BEFORE],
+  ['FreeSemaphore', { semaphore: null }],
+]);
 
 /** Whether a request that was sent can be sent again in the same session. */
 export function isRepeatable(request: RequestName, fields: unknown): boolean {
-  const { allocation, requestId, requests } = fields as RequestDraft<'Free'> &
+  const { allocation, semaphore, requestId, requests } = fields as RequestDraft<'Free'> &
+    RequestDraft<'FreeSemaphore'> &
     RequestDraft<'Allocate'> &
     RequestDraft<'AllocateMany'>;
   switch (REQUESTS[request].repeat) {
@@ -42,6 +48,7 @@ export function isRepeatable(request: RequestName, fields: unknown): boolean {
     case 'by request_id':
       return requests ? requests.every((each) => Boolean(each.requestId)) : Boolean(requestId);
     case 'by session':
+      if (request === 'FreeSemaphore') return Boolean(semaphore?.id);
       return request === 'Free' || request === 'Publish' ? Boolean(allocation?.id) : true;
     case 'never':
       return false;
@@ -116,8 +123,9 @@ export function pendingOf<R extends HandoffRequest>(
     losses: 0,
     resolve: settle.resolve as Pending['resolve'],
     reject: (failure) => {
-      if (request !== 'Free' || pending.attempts < 2 || !isNotFound(failure)) return settle.reject(failure);
-      settle.resolve({ message: FREED_BEFORE, fds: [] } as unknown as Answer<R>);
+      const before = DONE_BEFORE.get(request);
+      if (!before || pending.attempts < 2 || !isNotFound(failure)) return settle.reject(failure);
+      settle.resolve({ message: before, fds: [] } as unknown as Answer<R>);
     },
   };
   return pending;

@@ -16,7 +16,7 @@ import { Backoff, pause } from './backoff.js';
 import type { GrpcChannel, UnaryCall } from './grpc.js';
 import type { MethodShape } from './health.js';
 import { DEFAULT_TIMEOUT_MS } from './hello.js';
-import { FREED_BEFORE, isNotFound, isRepeatable } from './retry.js';
+import { DONE_BEFORE, isNotFound, isRepeatable } from './retry.js';
 
 /** The session that calls act for, and the state of its connection (Link). */
 export interface SessionRef {
@@ -167,8 +167,9 @@ export class RetryingChannel {
         this.#reached = true;
         return answer;
       } catch (failure) {
-        if (name === 'Free' && attempts.mayBeDone && isNotFound(failure)) {
-          return { ...FREED_BEFORE } as unknown as ResponseOf<M>;
+        const before = DONE_BEFORE.get(name);
+        if (before && attempts.mayBeDone && isNotFound(failure)) {
+          return { ...before } as unknown as ResponseOf<M>;
         }
         if (!(await this.#retries(failure, token, attempts))) throw attempts.errorOf(failure);
       }

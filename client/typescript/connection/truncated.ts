@@ -45,6 +45,8 @@ export function undoOf(message: Decoded<'ServerMessage'>): Undo[] {
     const ids = message.allocateMany.outcomes.flatMap(({ made }) => made?.allocation?.id ?? []);
     return ids.map((id) => ['Free', { allocation: { id } }]);
   }
+  const { semaphore } = message.createSemaphore ?? {};
+  if (semaphore) return [['FreeSemaphore', { semaphore: { id: semaphore.id } }]];
   // Its side is opened, and closed again.
   if (message.createSignal) return [['OpenSignal', { secret: message.createSignal.secret }]];
   return [];

@@ -138,15 +138,21 @@ export function checkName(name: unknown): string {
  * Checks a reference to an allocation, and converts it.
  * @throws VkmemError INVALID_ARGUMENT if it has no valid id or name.
  */
-export function checkRef(ref: unknown): AllocationRef {
+export const checkRef = (ref: unknown): AllocationRef => checkRefOf('allocation', ref);
+
+/**
+ * Checks a reference to what a field of the request names, and converts it.
+ * @throws VkmemError INVALID_ARGUMENT if it has no valid id or name.
+ */
+export function checkRefOf(what: string, ref: unknown): { id?: string; name?: string } {
   const { id, name } = (ref ?? {}) as { id?: unknown; name?: unknown };
   const [field, value] = id === undefined ? (['name', name] as const) : (['id', id] as const);
   if (typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH) return { [field]: value };
   throw new VkmemError(
     'INVALID_ARGUMENT',
-    `allocation: use { id } or { name } with 1 to ${MAX_NAME_LENGTH} characters, not ${describe(value)}.`,
+    `${what}: use { id } or { name } with 1 to ${MAX_NAME_LENGTH} characters, not ${describe(value)}.`,
     {
-      field: 'allocation',
+      field: what,
     },
   );
 }

@@ -42,6 +42,12 @@ import {
   type ResourceOptions,
   resourceFields,
 } from './resources.js';
+import {
+  pointFields,
+  type SemaphorePoint,
+  type SemaphoreWaitOptions,
+  timeoutField,
+} from './semaphore-points.js';
 import { type TicketRef, ticketClaim } from './tickets.js';
 
 /**
@@ -128,7 +134,18 @@ export interface ClaimOptions {
  * A fill, copy or synchronisation by the device. Offsets and sizes are in bytes. The default of an offset is
  * 0, that of a size the rest of the allocation (of a copy: of its source).
  */
-export type TransferOptions =
+export type TransferOptions = TransferOrder & TransferOperation;
+
+/** The order of a transfer among the work of other processes (docs/semaphores.md). */
+export interface TransferOrder extends SemaphoreWaitOptions {
+  /** Timelines that it waits for, for `timeoutMs`; at most 8. */
+  readonly wait?: readonly SemaphorePoint[];
+  /** What it signals once the device has finished; at most 8. */
+  readonly signal?: readonly SemaphorePoint[];
+}
+
+/** What a transfer does. */
+export type TransferOperation =
   | {
       /** Writes a 32-bit pattern in the device's byte order; offset and size are multiples of 4. */
       readonly fill: {
@@ -231,8 +248,11 @@ export function claimRequest(ref: Ref | TicketRef, options: ClaimOptions): Draft
   };
 }
 
-/** @throws VkmemError INVALID_ARGUMENT. */
-function uuidBytes(uuids: readonly (Uint8Array | string)[] = []): Uint8Array[] {
+/**
+ * Checks the UUIDs of devices, and converts them.
+ * @throws VkmemError INVALID_ARGUMENT.
+ */
+export function uuidBytes(uuids: readonly (Uint8Array | string)[] = []): Uint8Array[] {
   return uuids.map((uuid) => {
     const bytes = typeof uuid === 'string' ? Buffer.from(uuidDigits(uuid), 'hex') : uuid;
     if (bytes.length === UUID_BYTES) return bytes;
@@ -261,6 +281,17 @@ const sizeOrRest = (size: Bytes | undefined): bigint =>
  * @throws VkmemError INVALID_ARGUMENT, INVALID_RANGE.
  */
 export function transferRequest(options: TransferOptions): Draft<'TransferRequest'> {
+  return {
+    ...operationFields(options),
+    wait: pointFields(options.wait),
+    signal: pointFields(options.signal),
+    ...timeoutField(options),
+  };
+}
+
+function operationFields(
+  options: TransferOperation,
+): Pick<Draft<'TransferRequest'>, 'fill' | 'copy' | 'sync'> {
   if ('fill' in options) {
     const { to, offset = 0n, size, pattern } = options.fill;
     return {

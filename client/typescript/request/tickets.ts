@@ -41,7 +41,10 @@ export interface TicketOptions {
   readonly forUid?: number;
 }
 
-/** Names an allocation by the secret of a ticket, which allows the claim. */
+/** How often, how long and by whom a ticket may be used. */
+export type TicketLimits = Pick<TicketOptions, 'uses' | 'validSeconds' | 'forUid'>;
+
+/** Names an allocation, or a semaphore, by the secret of a ticket, which allows the claim. */
 export interface TicketRef {
   /** The secret. */
   readonly ticket: string;
@@ -55,11 +58,30 @@ const MAX_SECRET_LENGTH = 256;
  * @throws VkmemError INVALID_ARGUMENT, KIND_NOT_REQUESTED, KIND_UNSUPPORTED.
  */
 export function createTicketRequest(ref: Ref, options: TicketOptions): Draft<'CreateTicketRequest'> {
-  const { kinds, access = 'ro', uses, validSeconds, forUid } = options;
+  const { kinds, access = 'ro' } = options;
   return {
     allocation: checkRef(ref),
     kinds: kinds === undefined ? [] : checkKinds(kinds).map(kindToWire),
     access: accessToWire(checkAccess(access)),
+    ...limitFields(options),
+  };
+}
+
+/**
+ * Creates a ticket for a semaphore on the handoff socket.
+ * @throws VkmemError as Semaphore.createTicket().
+ */
+export async function makeSemaphoreTicket(
+  handoff: Requester,
+  id: string,
+  options: TicketLimits,
+): Promise<MadeTicket> {
+  const { message } = await handoff.request('CreateTicket', { semaphore: { id }, ...limitFields(options) });
+  return madeTicket(message);
+}
+
+function limitFields({ uses, validSeconds, forUid }: TicketLimits): Draft<'CreateTicketRequest'> {
+  return {
     // On the wire, 0 means the default. From a caller, 0 is refused as a mistake.
     uses: uses === undefined ? 0 : checkUint32('uses', uses, 1),
     validSeconds: validSeconds === undefined ? 0 : checkUint32('validSeconds', validSeconds, 1),

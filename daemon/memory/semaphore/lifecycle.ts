@@ -14,6 +14,7 @@ import type { Authority } from '../authority.js';
 import type { Reporter } from '../reporter.js';
 import { type Caller, partyOf, requirePresent } from '../session/caller.js';
 import type { Session } from '../session/session.js';
+import type { Tickets } from '../ticket/tickets.js';
 import { Semaphore, type SemaphoreOrigin, type SemaphoreTerms } from './semaphore.js';
 import type { Semaphores } from './semaphores.js';
 import type { SemaphoreWaits } from './waits.js';
@@ -48,6 +49,7 @@ interface Collaborators {
   readonly authority: Authority;
   readonly semaphores: Semaphores;
   readonly semaphoreWaits: SemaphoreWaits;
+  readonly tickets: Pick<Tickets, 'endOf'>;
   readonly allocations: FairScheduler;
   readonly persistence: { readonly persists: boolean; readonly semaphores: SemaphoreJournal };
   readonly reporter: Reporter;
@@ -158,11 +160,12 @@ export class SemaphoreLifecycle {
 
   /** Ends a semaphore for all. Resolves when it is destroyed. Never rejects. Does nothing the second time. */
   async end(semaphore: Semaphore): Promise<void> {
-    const { semaphores, semaphoreWaits, persistence, reporter } = this.#with;
+    const { semaphores, semaphoreWaits, tickets, persistence, reporter } = this.#with;
     if (!semaphores.remove(semaphore)) return;
     this.#madeOnce.remove(semaphore);
     const freed = semaphore.free();
     semaphoreWaits.endOf(semaphore);
+    tickets.endOf(semaphore);
     persistence.semaphores.semaphoreEnded(semaphore.id);
     await freed.catch((failure) => reporter.fault(`semaphore ${semaphore.id} could not be freed`, failure));
   }

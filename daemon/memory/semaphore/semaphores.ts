@@ -56,6 +56,10 @@ export class Semaphores {
     return this.#listed.after(position, max);
   }
 
+  byId(id: string): Semaphore | undefined {
+    return this.#byId.get(id);
+  }
+
   /** The semaphores that end with the session. */
   ownedBy(session: Session): ReadonlySet<Semaphore> {
     return this.#owned.get(session) ?? NOTHING;

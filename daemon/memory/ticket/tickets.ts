@@ -1,5 +1,5 @@
 /**
- * Tickets: each is the right to claim one allocation, for any process that has its secret.
+ * Tickets: each is the right to claim one allocation, or one semaphore, for any process that has its secret.
  *
  * The secret is 128 random bits as text. The daemon stores only its SHA-256, which is enough to recognise it:
  * no attacker can try 2^128 secrets, so a slower hash is not needed. The ticket's id is random too, and does
@@ -29,6 +29,7 @@ import { slices } from '../../limits/slices.js';
 import type { Identity } from '../../policy/identity.js';
 import { shownUid, type Tenant } from '../../policy/tenant.js';
 import type { Allocation } from '../allocation/allocation.js';
+import { Semaphore } from '../semaphore/semaphore.js';
 import { SortedList } from '../sorted-list.js';
 import { FailedTicketAttempts } from './failed-attempts.js';
 
@@ -44,8 +45,11 @@ function hashOf(secret: string): string | undefined {
   return SECRET.test(secret) ? createHash('sha256').update(secret).digest('base64url') : undefined;
 }
 
+/** What a ticket is for. */
+export type TicketSubject = Allocation | Semaphore;
+
 export interface TicketTerms {
-  readonly allocation: Allocation;
+  readonly subject: TicketSubject;
   /** The kinds that may be claimed with it, with at most this access. */
   readonly kinds: readonly KindName[];
   readonly access: AccessName;
@@ -108,7 +112,7 @@ export class Ticket {
 
   /** Whether it can be used now. */
   usable(now: number): boolean {
-    return this.#usesLeft > 0 && now < this.expiresAt && this.terms.allocation.state === 'LIVE';
+    return this.#usesLeft > 0 && now < this.expiresAt && this.terms.subject.state === 'LIVE';
   }
 
   /** Whether the user may use it. */
@@ -152,10 +156,12 @@ export class Ticket {
 
   /** The ticket as the contract describes it. */
   describe(): Decoded<'Ticket'> {
-    const { allocation, kinds, access, forUid } = this.terms;
+    const { subject, kinds, access, forUid } = this.terms;
+    const ofSemaphore = subject instanceof Semaphore;
     return {
       id: this.id,
-      allocationId: allocation.id,
+      allocationId: ofSemaphore ? '' : subject.id,
+      semaphoreId: ofSemaphore ? subject.id : '',
       kinds: kinds.map(kindToWire),
       access: accessToWire(access),
       usesLeft: this.#usesLeft,
@@ -231,11 +237,11 @@ interface Listed {
   readonly counted: Disposable;
 }
 
-/** The tickets that can be used, by the hash of their secret, by their id and by their allocation. */
+/** The tickets that can be used, by the hash of their secret, by their id and by what they are for. */
 export class Tickets {
   readonly #byId = new Map<string, Listed>();
   readonly #byHash = new Map<string, Ticket>();
-  readonly #byAllocation = new Map<Allocation, Set<Ticket>>();
+  readonly #bySubject = new Map<TicketSubject, Set<Ticket>>();
   /** All of them, as they are listed. */
   readonly #listed = new SortedList<TicketPosition, Ticket>(byExpiryDate);
   /** All of them, as they expire: by the monotonic clock, whatever date is set. */
@@ -288,12 +294,12 @@ export class Tickets {
   }
 
   #add(ticket: Ticket, counted: Disposable): void {
-    const { allocation } = ticket.terms;
+    const { subject } = ticket.terms;
     this.#byId.set(ticket.id, { ticket, counted });
     this.#byHash.set(ticket.hash, ticket);
     this.#listed.add(ticket);
-    const siblings = this.#byAllocation.get(allocation) ?? new Set();
-    this.#byAllocation.set(allocation, siblings.add(ticket));
+    const siblings = this.#bySubject.get(subject) ?? new Set();
+    this.#bySubject.set(subject, siblings.add(ticket));
     this.#byExpiry.add(ticket);
     this.#lookAt(ticket.expiresAt);
   }
@@ -358,7 +364,7 @@ export class Tickets {
    * @throws VkmemError TICKET_INVALID if the ticket, or its allocation, has ended meanwhile.
    */
   requireValid(ticket: Ticket): void {
-    const live = ticket.terms.allocation.state === 'LIVE';
+    const live = ticket.terms.subject.state === 'LIVE';
     if (live && this.byId(ticket.id) === ticket && this.#now() < ticket.expiresAt) return;
     throw new VkmemError('TICKET_INVALID');
   }
@@ -381,18 +387,18 @@ export class Tickets {
     this.#byHash.delete(ticket.hash);
     this.#listed.remove(ticket);
     this.#byExpiry.remove(ticket);
-    const { allocation } = ticket.terms;
-    const siblings = this.#byAllocation.get(allocation);
+    const { subject } = ticket.terms;
+    const siblings = this.#bySubject.get(subject);
     siblings?.delete(ticket);
-    if (siblings?.size === 0) this.#byAllocation.delete(allocation);
+    if (siblings?.size === 0) this.#bySubject.delete(subject);
     listed.counted[Symbol.dispose]();
     this.#journal.ticketEnded(ticket);
     if (this.#byId.size === 0) this.#rest();
   }
 
-  /** Ends the tickets of an allocation, which ends: they cannot be used any more. */
-  endOf(allocation: Allocation): void {
-    const siblings = this.#byAllocation.get(allocation);
+  /** Ends the tickets of an allocation or a semaphore, which ends: they cannot be used any more. */
+  endOf(subject: TicketSubject): void {
+    const siblings = this.#bySubject.get(subject);
     if (siblings) this.#endAll(siblings);
   }
 

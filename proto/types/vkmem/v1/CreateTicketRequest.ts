@@ -3,9 +3,10 @@
 import type { AllocationRef as _vkmem_v1_AllocationRef, AllocationRef__Output as _vkmem_v1_AllocationRef__Output } from '../../vkmem/v1/AllocationRef.js';
 import type { Kind as _vkmem_v1_Kind, Kind__Output as _vkmem_v1_Kind__Output } from '../../vkmem/v1/Kind.js';
 import type { Access as _vkmem_v1_Access, Access__Output as _vkmem_v1_Access__Output } from '../../vkmem/v1/Access.js';
+import type { SemaphoreRef as _vkmem_v1_SemaphoreRef, SemaphoreRef__Output as _vkmem_v1_SemaphoreRef__Output } from '../../vkmem/v1/SemaphoreRef.js';
 
 /**
- * Creates a ticket: a secret whose holder may claim one allocation. The caller must be allowed to use the
+ * Creates a ticket: a secret whose holder may claim one allocation, or one semaphore. The caller must be allowed to use the
  * allocation.
  */
 export interface CreateTicketRequest {
@@ -30,11 +31,15 @@ export interface CreateTicketRequest {
    * The only user who may use it; unset for every user who may connect.
    */
   'forUid'?: (number);
+  /**
+   * Instead of an allocation: a ticket for ClaimSemaphore. It has no kinds, and its access is ACCESS_READ_WRITE.
+   */
+  'semaphore'?: (_vkmem_v1_SemaphoreRef | null);
   '_forUid'?: "forUid";
 }
 
 /**
- * Creates a ticket: a secret whose holder may claim one allocation. The caller must be allowed to use the
+ * Creates a ticket: a secret whose holder may claim one allocation, or one semaphore. The caller must be allowed to use the
  * allocation.
  */
 export interface CreateTicketRequest__Output {
@@ -59,5 +64,9 @@ export interface CreateTicketRequest__Output {
    * The only user who may use it; unset for every user who may connect.
    */
   'forUid'?: (number);
+  /**
+   * Instead of an allocation: a ticket for ClaimSemaphore. It has no kinds, and its access is ACCESS_READ_WRITE.
+   */
+  'semaphore': (_vkmem_v1_SemaphoreRef__Output | null);
   '_forUid'?: "forUid";
 }

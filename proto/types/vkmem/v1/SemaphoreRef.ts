@@ -1,4 +1,4 @@
-// Original file: proto/vkmem/v1/semaphore.proto
+// Original file: proto/vkmem/v1/memory.proto
 
 
 /**

@@ -26,6 +26,10 @@ export interface Ticket {
    * The user who created it; it counts against that user's quota.
    */
   'ownerUid'?: (number);
+  /**
+   * Of a ticket for a semaphore, which has no allocation_id.
+   */
+  'semaphoreId'?: (string);
   '_forUid'?: "forUid";
 }
 
@@ -51,5 +55,9 @@ export interface Ticket__Output {
    * The user who created it; it counts against that user's quota.
    */
   'ownerUid': (number);
+  /**
+   * Of a ticket for a semaphore, which has no allocation_id.
+   */
+  'semaphoreId': (string);
   '_forUid'?: "forUid";
 }
