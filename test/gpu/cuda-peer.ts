@@ -27,6 +27,17 @@ interface Paint extends Range {
   readonly word: number;
 }
 
+/** Rounds that a semaphore orders, as cuda_peer.py describes them. */
+interface Turns extends Range {
+  /** The fd of the semaphore. */
+  readonly semaphore: number;
+  readonly rounds: number;
+  readonly first: number;
+  readonly step: number;
+  readonly expected: number;
+  readonly word: number;
+}
+
 /** Command -> [its arguments, its answer], as cuda_peer.py describes them. */
 interface Commands {
   open: [{ uuid: string }, { driver: number }];
@@ -47,6 +58,10 @@ interface Commands {
   work: [Range & { forMs: number }, { rounds: number; wrong: number; lastMs: number }];
   bandwidth: [{ fd?: number; runs: number; copies: number }, { importedMs: number; nativeMs: number }];
   close: [{ fd?: number }, object];
+  semaphore: [{ fd: number; timeline?: boolean }, object];
+  signal: [{ fd: number; value: number }, object];
+  wait: [{ fd: number; value: number }, object];
+  turns: [Turns, { wrong: number; ms: number }];
 }
 
 export class CudaPeer {

@@ -119,10 +119,42 @@ class Mapped:
         call("cuMemRelease", self.memory)
 
 
+class Semaphore:
+    """A semaphore behind an opaque fd. CUDA owns the fd after the import."""
+
+    def __init__(self, fd, timeline):
+        types = cu.CUexternalSemaphoreHandleType
+        handle = cu.CUDA_EXTERNAL_SEMAPHORE_HANDLE_DESC()
+        handle.type = (
+            types.CU_EXTERNAL_SEMAPHORE_HANDLE_TYPE_TIMELINE_SEMAPHORE_FD
+            if timeline
+            else types.CU_EXTERNAL_SEMAPHORE_HANDLE_TYPE_OPAQUE_FD
+        )
+        handle.handle.fd = fd
+        handle.flags = 0
+        self.semaphore = call("cuImportExternalSemaphore", handle)
+
+    def signal(self, value):
+        """Enqueued: it is signalled after the work before it."""
+        params = cu.CUDA_EXTERNAL_SEMAPHORE_SIGNAL_PARAMS()
+        params.params.fence.value = value
+        call("cuSignalExternalSemaphoresAsync", [self.semaphore], [params], 1, DEFAULT_STREAM)
+
+    def wait(self, value):
+        """Enqueued: the work after it waits."""
+        params = cu.CUDA_EXTERNAL_SEMAPHORE_WAIT_PARAMS()
+        params.params.fence.value = value
+        call("cuWaitExternalSemaphoresAsync", [self.semaphore], [params], 1, DEFAULT_STREAM)
+
+    def close(self):
+        call("cuDestroyExternalSemaphore", self.semaphore)
+
+
 class Peer:
     def __init__(self):
         self.device = None
         self.imports = {}
+        self.semaphores = {}
 
     def open(self, uuid):
         """Selects the device with this UUID (32 hex digits), and creates its context."""
@@ -249,11 +281,58 @@ class Peer:
         finally:
             call("cuMemFree", native)
 
+    def semaphore(self, fd, timeline=True):
+        """Imports fd as a semaphore."""
+        self.semaphores[fd] = Semaphore(fd, timeline)
+        return {}
+
+    def signal(self, fd, value):
+        """Signals by the stream, and returns when that is done."""
+        self.semaphores[fd].signal(value)
+        call("cuCtxSynchronize")
+        return {}
+
+    def wait(self, fd, value):
+        """Waits by the stream, and returns when the value was there."""
+        self.semaphores[fd].wait(value)
+        call("cuCtxSynchronize")
+        return {}
+
+    def turns(self, fd, semaphore, offset, size, rounds, first, step, expected, word):
+        """Takes turns with another user of the memory fd. In round r it waits for the value first + r * step, keeps a
+        copy of the range, writes word + r to it, and signals the next value. All of it is enqueued, and ordered by
+        the semaphore alone. Returns how many of the copies do not have expected + r in every word.
+        """
+        at = self.range(fd, offset, size)
+        own = self.semaphores[semaphore]
+        copies = int(call("cuMemAlloc", rounds * size))
+        try:
+            begun = now_ms()
+            for index in range(rounds):
+                own.wait(first + index * step)
+                call("cuMemcpyDtoDAsync", copies + index * size, at, size, DEFAULT_STREAM)
+                call("cuMemsetD32Async", at, word + index, size // 4, DEFAULT_STREAM)
+                own.signal(first + index * step + 1)
+            call("cuCtxSynchronize")
+            took = now_ms() - begun
+            data = bytearray(rounds * size)
+            call("cuMemcpyDtoH", data, copies, len(data))
+            wrong = 0
+            for index in range(rounds):
+                right = (expected + index).to_bytes(4, sys.byteorder) * (size // 4)
+                wrong += data[index * size : (index + 1) * size] != right
+            return {"wrong": wrong, "ms": took}
+        finally:
+            call("cuMemFree", copies)
+
     def close(self, fd):
         self.imports.pop(fd).close()
         return {}
 
     def end(self):
+        for semaphore in self.semaphores.values():
+            semaphore.close()
+        self.semaphores = {}
         for fd in list(self.imports):
             self.close(fd)
         if self.device is not None:
@@ -261,6 +340,7 @@ class Peer:
 
 
 COMMANDS = ["open", "adopt", "map", "create", "protect", "image", "paint", "check", "digest", "work", "bandwidth", "close"]
+COMMANDS += ["semaphore", "signal", "wait", "turns"]
 
 
 def main():
