@@ -14,6 +14,8 @@ import type { Budget, HeapBudget } from '../memory/accounting/budget.js';
 import type { Registry as Allocations } from '../memory/allocation/registry.js';
 import type { Grants } from '../memory/grant/grants.js';
 import type { Persistence } from '../memory/persistence.js';
+import type { Semaphores } from '../memory/semaphore/semaphores.js';
+import type { SemaphoreWaits } from '../memory/semaphore/waits.js';
 import type { Sessions } from '../memory/session/session.js';
 import type { Tickets } from '../memory/ticket/tickets.js';
 import type { Status } from '../status.js';
@@ -50,6 +52,8 @@ export interface StateSources {
   readonly fds: Pick<FdBudget, 'leased' | 'capacity'>;
   readonly mappings: Pick<MappingBudget, 'leased' | 'capacity'>;
   readonly tickets: Pick<Tickets, 'size'>;
+  readonly semaphores: Pick<Semaphores, 'size'>;
+  readonly semaphoreWaits: Pick<SemaphoreWaits, 'size'>;
   readonly persistence: Pick<Persistence, 'restarts' | 'health'>;
   readonly status: Pick<Status, 'report'>;
   /** The number of connections of each plane. */
@@ -144,6 +148,7 @@ async function countAllocations({ all }: StateSources['registry']): Promise<Fami
 
 function numbers(sources: StateSources): Family[] {
   const { grants, sessions, device, fds, mappings, tickets, persistence } = sources;
+  const { semaphores, semaphoreWaits } = sources;
   const { ready, front, warnings } = sources.status.report();
   const policyValid = warnings.every(({ code }) => code !== 'POLICY_INVALID');
   const one = (name: string, help: string, value: number) => gauge(`vkmemd_${name}`, help, single(value));
@@ -177,6 +182,8 @@ function numbers(sources: StateSources): Family[] {
     ),
     one('records_set_aside', 'Records that could not be restored.', persistence.health.setAside.length),
     one('tickets', 'Usable tickets.', tickets.size),
+    one('semaphores', 'Existing semaphores.', semaphores.size),
+    one('semaphore_waits', 'Requests that wait for semaphores.', semaphoreWaits.size),
     one('device_memories', 'VkDeviceMemory objects.', device.liveMemories),
     one('fds_leased', 'Leased file descriptors.', fds.leased),
     one('fds_leasable', 'File descriptors that can be leased in all.', fds.capacity),

@@ -64,7 +64,7 @@ async function checkCharged(t: Test, { client, driver }: Seat, kind: KindName): 
 
 const KEYS = [
   ...['name', 'type', 'driver', 'driverVersion', 'deviceUuid', 'driverUuid'],
-  ...['heaps', 'memoryTypes', 'kinds', 'pages', 'budgetSource'],
+  ...['heaps', 'memoryTypes', 'kinds', 'pages', 'semaphores', 'budgetSource'],
 ];
 
 /** doctor --json has the keys that scripts rely on and agrees with ListDevices; its table fits a terminal. */

@@ -62,12 +62,13 @@ function heapRow(heap: HeapBudget): string[] {
 }
 
 function budgetText({ heaps, counts }: BudgetReport): string {
-  const { sessions, allocations, drainingAllocations, grants, fds, deviceMemories } = counts;
+  const { sessions, allocations, drainingAllocations, grants, fds, deviceMemories, semaphores } = counts;
   const held = [
     count(sessions, 'session'),
     count(grants, 'grant'),
     count(fds, 'fd'),
     count(deviceMemories, 'VkDeviceMemory object'),
+    ...(semaphores > 0 ? [count(semaphores, 'semaphore')] : []),
   ];
   const counted = `${count(allocations, 'live allocation')}, ${drainingAllocations} draining`;
   const guaranteed = heaps

@@ -53,6 +53,7 @@ export function deviceObject(device: Device, { budgetSource, deviceMemories }: D
     })),
     kinds: Object.fromEntries(kinds),
     pages: pagesObject(device),
+    semaphores: semaphoresObject(device),
     budgetSource,
     limits: {
       maxMemoryAllocationCount: device.maxAllocationCount,
@@ -74,6 +75,29 @@ function pagesObject({ pageMeasurement }: Device): object | null {
     plainMs: measured ? Number(plainNanoseconds) / 1e6 : null,
     dedicatedMs: measured ? Number(dedicatedNanoseconds) / 1e6 : null,
   };
+}
+
+/** What the driver exports and imports of semaphores. */
+function semaphoresObject({ timelineSemaphores, semaphores }: Device): object {
+  return {
+    timelines: timelineSemaphores,
+    reports: semaphores.map(({ type, kind, ...report }) => ({
+      type: short('SEMAPHORE_TYPE_', type),
+      kind: short('SEMAPHORE_KIND_', kind),
+      ...report,
+    })),
+  };
+}
+
+/** The rows of the table of semaphores: type, kind, and what the driver does, or why not. */
+function semaphoreRows({ semaphores }: Device): string[][] {
+  return semaphores.flatMap(({ type, kind, exportable, importable, reason }) => {
+    const works = exportable
+      ? `exported${importable ? ' and imported: kept over restarts' : ''}`
+      : 'unsupported';
+    const how = [works, reason].filter(Boolean).join('; ');
+    return wrapped([short('SEMAPHORE_TYPE_', type), short('SEMAPHORE_KIND_', kind)], how, REASON_WIDTH);
+  });
 }
 
 /** One line that identifies the device. */
@@ -105,6 +129,7 @@ export function deviceText(device: Device, { deviceMemories }: DeviceState): str
     const how = [via, MISSING[missing] ?? missing, reason].filter(Boolean).join('; ');
     return wrapped([short('KIND_', kind), short('RUNG_', rung)], how, REASON_WIDTH);
   });
+  const semaphores = semaphoreRows(device);
   const { pageMeasurement } = device;
   const held = deviceMemories === null ? 'at most' : `${deviceMemories} of at most`;
   const size = humanBytes(device.maxAllocationSizeBytes);
@@ -126,6 +151,12 @@ export function deviceText(device: Device, { deviceMemories }: DeviceState): str
     '',
     table([{ heading: 'KIND' }, { heading: 'RUNG' }, { heading: 'HOW, OR WHY NOT' }], kinds),
     '',
+    ...(semaphores.length > 0
+      ? [
+          table([{ heading: 'SEMAPHORE' }, { heading: 'KIND' }, { heading: 'HOW, OR WHY NOT' }], semaphores),
+          '',
+        ]
+      : []),
     ...wrap(limits, WIDTH),
     ...(pageMeasurement ? wrap(`Pages: ${pageMeasurement.reason}`, WIDTH) : []),
   ].join('\n');

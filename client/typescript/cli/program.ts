@@ -15,6 +15,7 @@ import { lsCommand } from './ls.js';
 import { publishCommand } from './publish.js';
 import { quotaCommand } from './quota.js';
 import { reloadCommand } from './reload.js';
+import { semaphoreCommand } from './semaphore.js';
 import { statusCommand } from './status.js';
 import { ticketCommand } from './ticket.js';
 import { version } from './version.js';
@@ -72,6 +73,7 @@ const program = new Command('vkmemctl')
   .addCommand(allocCommand())
   .addCommand(freeCommand())
   .addCommand(ticketCommand())
+  .addCommand(semaphoreCommand())
   .addCommand(watchCommand())
   .addCommand(drainCommand())
   .addCommand(reloadCommand())

@@ -69,6 +69,7 @@ function statusText(status: DaemonStatus, details: Details | undefined): string 
     count(counts.sessions, 'session'),
     count(counts.grants, 'grant'),
     `${count(counts.allocations, 'live allocation')}, ${counts.drainingAllocations} draining`,
+    ...(counts.semaphores > 0 ? [count(counts.semaphores, 'semaphore')] : []),
   ];
   const { present } = front;
   const since = `${present ? 'present' : 'away'} for ${age(front.since, nowMs)}`;

@@ -97,6 +97,7 @@ const COUNTS = Type.Object(
     grants: Count,
     fds: Count,
     deviceMemories: Count,
+    semaphores: Count,
   },
   closed,
 );
