@@ -19,6 +19,7 @@ export const SEMAPHORE_HANDLE: Readonly<Record<SemaphoreKind, number>> = { OPAQU
 /** VkExternalSemaphoreFeatureFlagBits. */
 const Feature = { EXPORTABLE: 0x1, IMPORTABLE: 0x2 } as const;
 const EXTENSION = 'VK_KHR_external_semaphore_fd';
+const NO_TIMELINES = 'the device has no timeline semaphores (feature timelineSemaphore).';
 
 /** What the driver reports about semaphores of a type and a kind. */
 export interface SemaphoreReport {
@@ -43,7 +44,7 @@ export function semaphoreReports({ semaphores, extensions }: DeviceInfo): readon
     const lacks = !listed
       ? `the driver does not list ${EXTENSION}.`
       : type === 'TIMELINE' && !timelines
-        ? 'the device has no timeline semaphores.'
+        ? NO_TIMELINES
         : `the driver lists ${EXTENSION}, but not for it (external semaphore features ${features}).`;
     return { type, kind, exportable, importable, reason: exportable && importable ? '' : lacks };
   };
@@ -65,8 +66,8 @@ export function requireExportable(
 ): SemaphoreReport | undefined {
   const metadata = { type, ...(kind && { kind }) };
   if (type === 'TIMELINE' && !info.semaphores.timelines) {
-    const reason = 'The device has no timeline semaphores (feature timelineSemaphore).';
-    throw new VkmemError('KIND_UNSUPPORTED', reason, { ...metadata, missing: 'feature' });
+    const what = kind === undefined ? 'A TIMELINE semaphore' : `A TIMELINE semaphore as ${kind}`;
+    throw new VkmemError('KIND_UNSUPPORTED', `${what}: ${NO_TIMELINES}`, { ...metadata, missing: 'feature' });
   }
   if (kind === undefined) return undefined;
   const report = semaphoreReports(info).find((each) => each.type === type && each.kind === kind);

@@ -13,6 +13,7 @@ import { DRIVERS, type Driver, findDriver } from './drivers.js';
 import { faultsOf, isSettled, type Outcome } from './expectations.js';
 import { checkBudget, checkDoctor, checkRungs } from './reports.js';
 import { Seat } from './seat.js';
+import { checkSemaphores } from './semaphores.js';
 import { TABLED } from './table.js';
 
 /** Releases what a case created, in reverse order. */
@@ -76,6 +77,7 @@ async function runMatrix(t: Test, driver: Driver): Promise<void> {
   checkRungs(t, seat);
   for (const one of cases) await assertCase(t, seat, one);
   await checkBudget(t, seat);
+  await checkSemaphores(t, seat);
   await checkDoctor(t, seat);
 }
 
