@@ -20,18 +20,19 @@ inline constexpr const char* kLayerDescription =
     "A fake: scripts what no driver here has, for vkmemd's tests only";
 
 // On a VkInstance or a VkPhysicalDevice.
-#define FAKE_INSTANCE_CALLS(X)                 \
-  X(CreateInstance)                            \
-  X(DestroyInstance)                           \
-  X(EnumeratePhysicalDevices)                  \
-  X(EnumerateDeviceExtensionProperties)        \
-  X(GetPhysicalDeviceProperties)               \
-  X(GetPhysicalDeviceProperties2)              \
-  X(GetPhysicalDeviceFeatures2)                \
-  X(GetPhysicalDeviceMemoryProperties)         \
-  X(GetPhysicalDeviceMemoryProperties2)        \
-  X(GetPhysicalDeviceExternalBufferProperties) \
-  X(GetPhysicalDeviceImageFormatProperties2)   \
+#define FAKE_INSTANCE_CALLS(X)                    \
+  X(CreateInstance)                               \
+  X(DestroyInstance)                              \
+  X(EnumeratePhysicalDevices)                     \
+  X(EnumerateDeviceExtensionProperties)           \
+  X(GetPhysicalDeviceProperties)                  \
+  X(GetPhysicalDeviceProperties2)                 \
+  X(GetPhysicalDeviceFeatures2)                   \
+  X(GetPhysicalDeviceMemoryProperties)            \
+  X(GetPhysicalDeviceMemoryProperties2)           \
+  X(GetPhysicalDeviceExternalBufferProperties)    \
+  X(GetPhysicalDeviceImageFormatProperties2)      \
+  X(GetPhysicalDeviceExternalSemaphoreProperties) \
   X(CreateDevice)
 
 // On a VkDevice or a VkQueue, with an answer of the layer's own.
@@ -58,7 +59,14 @@ inline constexpr const char* kLayerDescription =
   X(CreateCommandPool)                 \
   X(DestroyCommandPool)                \
   X(QueueSubmit)                       \
-  X(QueueSubmit2)
+  X(QueueSubmit2)                      \
+  X(CreateSemaphore)                   \
+  X(DestroySemaphore)                  \
+  X(GetSemaphoreFdKHR)                 \
+  X(ImportSemaphoreFdKHR)              \
+  X(GetSemaphoreCounterValue)          \
+  X(SignalSemaphore)                   \
+  X(WaitSemaphores)
 
 // On a VkDevice, a VkQueue or a VkCommandBuffer: counted, logged, delayed, failed, otherwise passed on.
 #define FAKE_PLAIN_CALLS(X)            \

@@ -40,6 +40,7 @@ std::vector<const char*> EnabledBelow(const std::vector<const char*>& enabled,
     const std::string_view view = name;
     const bool ours = view == VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME ||
                       view == VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME ||
+                      view == VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME ||
                       view == VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
     if (!ours || has(view)) below.push_back(name);
   }
@@ -94,6 +95,7 @@ VKAPI_ATTR VkResult VKAPI_CALL CreateDevice(VkPhysicalDevice physical, const VkD
     device->memory_below = instance->MemoryBelow(physical);
     device->rdma = wants_rdma && Contains(enabled, VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
     device->host_import = Contains(enabled, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    device->semaphores = script.semaphores && Contains(enabled, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME);
     Resolve(*device, resolve);
     AddDevice(std::move(device));
     return VK_SUCCESS;

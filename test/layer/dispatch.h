@@ -52,6 +52,8 @@ struct Device {
   // Whether the application enabled it.
   bool rdma = false;
   bool host_import = false;
+  // Whether the application enabled VK_KHR_external_semaphore_fd, which the layer fakes.
+  bool semaphores = false;
 
   Objects objects;
   Memories memories;

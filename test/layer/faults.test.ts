@@ -106,7 +106,7 @@ t.test('objects that were not destroyed are reported', async (t) => {
   await program.must('leave');
   await program.must('close');
   t.match(await program.end(), { code: 0 });
-  t.strictSame(layer.leaks(), ['leaked 1 memories, 1 buffers, 1 images, 1 fences, 1 pools']);
+  t.strictSame(layer.leaks(), ['leaked 1 memories, 1 buffers, 1 images, 1 fences, 1 pools, 0 semaphores']);
 });
 
 t.test('an error in a script ends the program', async (t) => {

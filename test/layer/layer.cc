@@ -90,6 +90,9 @@ PFN_vkVoidFunction VKAPI_CALL FindOnDevice(VkDevice handle, const char* name) {
   const std::string_view view = name;
   PFN_vkVoidFunction ours = Ours(DeviceFunctions(), view);
   if (view == "vkGetMemoryRemoteAddressNV") return device->rdma ? ours : nullptr;
+  // The driver below may lack them.
+  const bool of_semaphores = view == "vkGetSemaphoreFdKHR" || view == "vkImportSemaphoreFdKHR";
+  if (of_semaphores && device->semaphores) return ours;
   // Always enabled below.
   if (view == "vkGetMemoryHostPointerPropertiesEXT" && !device->host_import) return nullptr;
   PFN_vkVoidFunction below = device->next.GetDeviceProcAddr(handle, name);

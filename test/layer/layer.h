@@ -2,8 +2,8 @@
 //
 // Model: they have Vulkan's signatures; layer.cc passes them to the loader. The files: instance.cc,
 // physical_device.cc (the device's description), external.cc (properties of handle types), device.cc,
-// memory.cc, resources.cc, rdma.cc, queue.cc. Limits: the prototypes come from Vulkan's headers, in our
-// namespace.
+// memory.cc, resources.cc, rdma.cc, queue.cc, semaphore.cc. Limits: the prototypes come from Vulkan's
+// headers, in our namespace.
 #pragma once
 
 #include "chain.h"

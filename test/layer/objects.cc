@@ -4,7 +4,7 @@
 namespace vkmemd_fake {
 namespace {
 
-constexpr const char* kPlurals[] = {"memories", "buffers", "images", "fences", "pools"};
+constexpr const char* kPlurals[] = {"memories", "buffers", "images", "fences", "pools", "semaphores"};
 
 size_t IndexOf(ObjectKind kind) { return static_cast<size_t>(kind); }
 

@@ -1,7 +1,7 @@
 // The objects that were created through a device and not destroyed yet.
 //
 // Model: handles by kind, with the external handle types that a resource was declared for. At the device's
-// end, remaining objects are leaks. Limits: the five kinds that a script's `leaks` counts; command buffers
+// end, remaining objects are leaks. Limits: the six kinds that a script's `leaks` counts; command buffers
 // are destroyed with their pool.
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace vkmemd_fake {
 
-enum class ObjectKind { kMemory, kBuffer, kImage, kFence, kCommandPool, kCount };
+enum class ObjectKind { kMemory, kBuffer, kImage, kFence, kCommandPool, kSemaphore, kCount };
 
 static_assert(sizeof(void*) == sizeof(uint64_t), "non-dispatchable handles are pointers");
 

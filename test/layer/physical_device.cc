@@ -55,6 +55,7 @@ std::vector<VkExtensionProperties> ExtensionsOf(const Script& script, VkPhysical
   auto extensions = InstanceOf(physical)->ExtensionsBelow(physical);
   List(extensions, script.lists_rdma(), VK_NV_EXTERNAL_MEMORY_RDMA_EXTENSION_NAME);
   List(extensions, script.dma_buf, VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
+  if (script.semaphores) List(extensions, true, VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME);
   List(extensions, script.lists_budget(), VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   if (!script.pci.empty()) {
     VkPhysicalDeviceProperties below{};

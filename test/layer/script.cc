@@ -157,6 +157,8 @@ void ReadDirective(Script& script, Line& line) {
     ReadDmaBuf(script, line);
   } else if (directive == "dma_buf_sync") {
     script.dma_buf_sync_fails = line.Choice<bool>({{"works", false}, {"fails", true}});
+  } else if (directive == "semaphores") {
+    script.semaphores = line.Choice<bool>({{"driver", false}, {"fake", true}});
   } else if (directive == "host_import") {
     script.host_import = line.Choice<bool>({{"present", true}, {"absent", false}});
   } else if (directive == "dedicated_only") {

@@ -8,6 +8,8 @@
 //                                 fails with this errno; absent
 //   dma_buf_sync works|fails      DMA_BUF_IOCTL_SYNC on any fd of the process; fails with ENOTTY; works
 //   host_import present|absent    whether VK_EXT_external_memory_host is listed; present
+//   semaphores driver|fake         VK_KHR_external_semaphore_fd with timelines as OPAQUE_FD, over memfds, and
+//                                 binary semaphores as SYNC_FD; the driver's
 //   dedicated_only none|buffers|images|all
 //                                 resources whose external handle types require dedicated memory, in
 //                                 addition to the driver's; none
@@ -79,6 +81,7 @@ struct Script {
   int dma_buf_mmap_error = 0;
   bool dma_buf_sync_fails = false;
   bool host_import = true;
+  bool semaphores = false;
   bool dedicated_buffers = false;
   bool dedicated_images = false;
   bool prefers_dedicated = false;
