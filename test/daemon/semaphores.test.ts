@@ -2,11 +2,12 @@
  * Semaphores on lavapipe, which has timelines and exports none: created, found, waited for, signalled and freed by
  * both planes, with their names, limits and rights.
  */
-import type { Decoded, Draft } from '@vkmemd/proto';
+import { closeAll, type Decoded, type Draft } from '@vkmemd/proto';
 import t from 'tap';
 import { ControlWire } from '../support/control-wire.js';
 import { assertCounts, assertNoLeaks, startDaemon } from '../support/daemon.js';
 import { HandoffWire } from '../support/handoff-wire.js';
+import { noSwiftShader, SWIFTSHADER } from '../support/semaphore-peer.js';
 import { openToAll, Tenant } from '../support/tenant.js';
 
 const LAVAPIPE = process.env.VKMEMD_TEST_DRIVER === undefined;
@@ -223,6 +224,47 @@ t.test('another tenant', { skip: process.getuid?.() !== 0 && 'needs root' }, asy
   wire.close();
   await assertNoLeaks(t, runtimeDir);
 });
+
+t.test(
+  'handles of another tenant',
+  { skip: process.getuid?.() !== 0 ? 'needs root' : noSwiftShader },
+  async (t) => {
+    const policy = '[[rule]]\nconnect = true\nclaim_from = [0]\nclaim_access = "rw"\n';
+    const { runtimeDir } = await startDaemon(t, { policy, env: { VK_DRIVER_FILES: SWIFTSHADER } });
+    openToAll(runtimeDir);
+    const wire = await HandoffWire.open(runtimeDir);
+    const binary = { type: 'SEMAPHORE_TYPE_BINARY' } as const;
+    const opaque = { ...binary, kinds: ['SEMAPHORE_KIND_OPAQUE_FD'] } as const;
+    const { id } = await created(wire, { ...opaque, name: 'mine' });
+    const tenant = await Tenant.start(t, runtimeDir, 12345);
+    const onCpu = { code: 'NOT_PERMITTED', reason: /On a software device only operators/ };
+    await t.rejects(tenant.ask({ createSemaphore: opaque }), onCpu, 'created');
+    await t.rejects(
+      tenant.ask({ claimSemaphore: { semaphore: { name: '0/mine' } } }),
+      onCpu,
+      'claimed by policy',
+    );
+    const { message } = await wire.ask({ createTicket: { semaphore: { id } } });
+    const ticket = message.createTicket?.secret ?? '';
+    await t.rejects(tenant.ask({ claimSemaphore: { ticket } }), onCpu, 'claimed by ticket');
+    const { fds } = await wire.ask({ claimSemaphore: { ticket } });
+    t.equal(fds.length, 1, 'the ticket has kept its use');
+    closeAll(fds);
+    await t.rejects(tenant.ask({ signalSemaphore: { semaphore: { id } } }), { code: 'NOT_PERMITTED' });
+    for (const odd of [
+      { semaphore: { id }, kinds: ['KIND_OPAQUE_FD'] as const },
+      { semaphore: { id }, access: 'ACCESS_READ_ONLY' as const },
+      { semaphore: { id }, allocation: { id } },
+    ]) {
+      await t.rejects(wire.ask({ createTicket: odd }), { code: 'INVALID_ARGUMENT' });
+    }
+    await tenant.ask({ createSemaphore: binary });
+    await wire.ask({ freeSemaphore: { semaphore: { id } } });
+    await tenant.end();
+    wire.close();
+    await assertNoLeaks(t, runtimeDir);
+  },
+);
 
 t.test('what the device can do with semaphores', async (t) => {
   const { runtimeDir } = await startDaemon(t);
