@@ -62,9 +62,18 @@ t.test('a timeline by the handoff plane', async (t) => {
   await t.rejects(wire.ask({ signalSemaphore: { semaphore, value: 0n } }), { code: 'INVALID_ARGUMENT' });
   const wait = other.ask({ waitSemaphore: { semaphore, value: 100n } });
   const refused = t.rejects(wait, { code: 'NOT_FOUND' }, 'a wait ends with the semaphore');
+  const { id: stays } = await created(wire);
+  const third = await HandoffWire.open(runtimeDir);
+  const unaffected = third.ask({ waitSemaphore: { semaphore: { id: stays }, value: 1n } });
+  const seen = t.resolves(unaffected, 'a wait for another one stays');
+  // Both wait in the daemon.
+  await t.rejects(wire.ask({ waitSemaphore: { semaphore: { id: stays }, value: 1n, timeoutMs: 50 } }));
   const { message } = await wire.ask({ freeSemaphore: { semaphore } });
   t.equal(message.freeSemaphore?.semaphore?.state, 'SEMAPHORE_STATE_FREED');
   await refused;
+  await wire.ask({ signalSemaphore: { semaphore: { id: stays }, value: 1n } });
+  await seen;
+  third.close();
   await t.rejects(wire.ask({ freeSemaphore: { semaphore } }), { code: 'NOT_FOUND' });
   other.close();
   wire.close();
