@@ -6,7 +6,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connect } from '@vkmemd/client';
 import type { Bench } from './bench.js';
 
 const CLAIMER = fileURLToPath(new URL('./claimer.js', import.meta.url));
@@ -29,10 +28,6 @@ export class ClaimedByLibrary {
   /** @returns the milliseconds from connect() until the first word is read. */
   async attach(): Promise<number> {
     const { programs, uuid, many } = this.#bench;
-    const client = await connect({ runtimeDir: this.#runtimeDir });
-    const missing = !('claimMany' in client);
-    await client.close();
-    if (missing) throw new Error('the client library has no claimMany()');
     this.#rounds += 1;
     const socket = join(this.#folder, `${this.#rounds}.sock`);
     await using _receiver = await programs.serve('cuda', ['receive', uuid, socket, many]);

@@ -3,17 +3,9 @@
  *
  * Prints the milliseconds from connect() until the process behind SOCKET has answered that all are mapped.
  */
-import { connect, type Memory } from '@vkmemd/client';
+import { connect } from '@vkmemd/client';
 import { connectSeqpacket } from '@vkmemd/proto';
 import { AT_ONCE } from './many.js';
-
-/** The request of clients that have it. */
-interface ManyClaims {
-  claimMany(
-    refs: readonly { readonly name: string }[],
-    options: { readonly kinds: readonly ['OPAQUE_FD'] },
-  ): Promise<readonly (Memory | Error)[]>;
-}
 
 /** Fds in a message, which the receiver expects at most. */
 const FDS = 4;
@@ -28,13 +20,13 @@ const mapped = new Promise<void>((resolve, reject) => {
 
 async function claimAll(passed: ReturnType<typeof connectSeqpacket>): Promise<void> {
   const client = await connect({ runtimeDir, clientName: 'bench:gpu' });
-  const library = client as unknown as ManyClaims;
-  const names = Array.from({ length: Number(count) }, (_, index) => ({ name: `${prefix}${index}` }));
+  const kinds = ['OPAQUE_FD'] as const;
+  const names = Array.from({ length: Number(count) }, (_, index) => ({ name: `${prefix}${index}`, kinds }));
   for (let at = 0; at < names.length; at += AT_ONCE) {
-    const claimed = await library.claimMany(names.slice(at, at + AT_ONCE), { kinds: ['OPAQUE_FD'] });
+    const claimed = await client.claimMany(names.slice(at, at + AT_ONCE));
     const memories = claimed.map((each) => {
-      if (each instanceof Error) throw each;
-      return each;
+      if (each.status === 'rejected') throw each.reason;
+      return each.value;
     });
     for (let from = 0; from < memories.length; from += FDS) {
       const some = memories.slice(from, from + FDS);

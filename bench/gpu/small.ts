@@ -1,5 +1,5 @@
 /** Small memory, 2 MiB each: allocated on one processor beside the bare driver, and many of them. */
-import type { Client, Memory } from '@vkmemd/client';
+import type { Client } from '@vkmemd/client';
 import { pin, pinProcess } from '../machine.js';
 import {
   attempt,
@@ -14,7 +14,6 @@ import {
 } from './bench.js';
 import { ClaimedByLibrary } from './by-library.js';
 import { attachTimes, nativeAttachTimes } from './large.js';
-import { AT_ONCE } from './many.js';
 
 interface Total {
   readonly ms: number;
@@ -26,11 +25,6 @@ interface Each {
 /** So many rounds of small allocations are a steady state. */
 const STEADY = 200;
 const PREFIX = 'many-';
-
-/** The requests of clients that have them; none of the versions before. */
-interface ManyRequests {
-  allocateMany?(requests: readonly object[]): Promise<readonly Memory[]>;
-}
 
 export async function measureSteady(bench: Bench, processors: readonly number[]): Promise<void> {
   const { programs, rows, uuid, rounds } = bench;
@@ -62,20 +56,15 @@ async function bareDriver<T>(measure: () => Promise<T>) {
 
 /** @returns the milliseconds, once all is freed again. */
 async function allocateMany(client: Client, count: number): Promise<number> {
-  const library = client as Client & ManyRequests;
-  const made: Memory[] = [];
+  const list = Array.from({ length: count }, (_, index) => ({
+    size: SMALL,
+    name: `by-library-${index}`,
+    kinds: ['OPAQUE_FD'] as const,
+  }));
   const begun = performance.now();
-  for (let at = 0; at < count; at += AT_ONCE) {
-    const requests = Array.from({ length: Math.min(AT_ONCE, count - at) }, (_, index) => ({
-      size: SMALL,
-      name: `by-library-${at + index}`,
-      kinds: ['OPAQUE_FD'],
-    }));
-    made.push(...((await library.allocateMany?.(requests)) ?? []));
-  }
+  const made = await client.allocateMany(list);
   const taken = performance.now() - begun;
   for (const memory of made) await memory.free();
-  if (made.length !== count) throw new Error(`allocateMany() made ${made.length} of ${count} allocations`);
   return taken;
 }
 
@@ -104,7 +93,6 @@ export async function measureMany(bench: Bench): Promise<void> {
     const client = await open(daemon);
     try {
       await attempt(bench, ['allocateMany'], 'allocateMany()', async () => {
-        if (!('allocateMany' in client)) throw new Error('the client library has no allocateMany()');
         const vkmemd = await repeat(rounds, () => allocateMany(client, many));
         rows.measured('allocateMany', { vkmemd, ...totals });
       });
