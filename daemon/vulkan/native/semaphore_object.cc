@@ -8,9 +8,9 @@
 namespace vkmem {
 namespace {
 
-constexpr napi_type_tag kTag = {0x2f7c0be86a914d35, 0xb3d25e9107c84af6};
+constexpr napi_type_tag kSemaphoreTag = {0x2f7c0be86a914d35, 0xb3d25e9107c84af6};
 
-Napi::Value RejectFreed(Napi::Env env, const char* call) {
+Napi::Value RejectFreedSemaphore(Napi::Env env, const char* call) {
   return Reject(env, Failure::Own(call, kFreed, "the semaphore is freed"));
 }
 
@@ -38,18 +38,18 @@ SemaphoreObject::SemaphoreObject(const Napi::CallbackInfo& info) : ObjectWrap(in
     return;
   }
   core_ = *info[0].As<Napi::External<std::shared_ptr<Semaphore>>>().Data();
-  info.This().As<Napi::Object>().TypeTag(&kTag);
+  info.This().As<Napi::Object>().TypeTag(&kSemaphoreTag);
 }
 
 bool SemaphoreObject::Is(const Napi::Value& value) {
-  return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kTag);
+  return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&kSemaphoreTag);
 }
 
 Napi::Value SemaphoreObject::ExportFd(const Napi::CallbackInfo& info) {
   Args args(info, "exportFd");
   const uint32_t type = args.U32("handleType");
   if (!args.ok()) return info.Env().Undefined();
-  if (!core_) return RejectFreed(info.Env(), "vkGetSemaphoreFdKHR");
+  if (!core_) return RejectFreedSemaphore(info.Env(), "vkGetSemaphoreFdKHR");
   return Spawn(
       info.Env(),
       [core = core_, type] { return core->Export(static_cast<VkExternalSemaphoreHandleTypeFlagBits>(type)); },
@@ -57,7 +57,7 @@ Napi::Value SemaphoreObject::ExportFd(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SemaphoreObject::Value(const Napi::CallbackInfo& info) {
-  if (!core_) return RejectFreed(info.Env(), "vkGetSemaphoreCounterValue");
+  if (!core_) return RejectFreedSemaphore(info.Env(), "vkGetSemaphoreCounterValue");
   return Spawn(
       info.Env(), [core = core_] { return core->Value(); },
       [](Napi::Env env, uint64_t& value) { return Napi::BigInt::New(env, value); });
@@ -67,17 +67,17 @@ Napi::Value SemaphoreObject::Signal(const Napi::CallbackInfo& info) {
   Args args(info, "signal");
   const uint64_t value = args.U64("value");
   if (!args.ok()) return info.Env().Undefined();
-  if (!core_) return RejectFreed(info.Env(), "vkSignalSemaphore");
+  if (!core_) return RejectFreedSemaphore(info.Env(), "vkSignalSemaphore");
   return Spawn(info.Env(), [core = core_, value] { return core->Signal(value); });
 }
 
 Napi::Value SemaphoreObject::SignalBinary(const Napi::CallbackInfo& info) {
-  if (!core_) return RejectFreed(info.Env(), "vkQueueSubmit");
+  if (!core_) return RejectFreedSemaphore(info.Env(), "vkQueueSubmit");
   return Spawn(info.Env(), [core = core_] { return core->SignalBinary(); });
 }
 
 Napi::Value SemaphoreObject::Free(const Napi::CallbackInfo& info) {
-  if (!core_) return RejectFreed(info.Env(), "vkDestroySemaphore");
+  if (!core_) return RejectFreedSemaphore(info.Env(), "vkDestroySemaphore");
   return Spawn(info.Env(), [core = std::move(core_)]() mutable -> Status {
     core.reset();
     return Done{};
