@@ -13,7 +13,7 @@ const CORE = 'daemon/core.ts';
 /** The device: the one file of daemon/vulkan/ that a plane shows. */
 const DEVICE = 'daemon/vulkan/device.ts';
 /** Files of daemon/ that join parts. What else lies there (arguments, signals, the runtime folder) knows none. */
-const JOINTS = ['main', 'daemon', 'core', 'inherited-resources', 'inquiry'];
+const JOINTS = ['main', 'daemon', 'core', 'inherited-resources', 'inquiry', 'open-device'];
 const PLANES = ['daemon/handoff/', 'daemon/callers/', 'daemon/ivshmem/'];
 /** The messages between the core and the front, the only part of ours that both know besides proto. */
 const LINK = 'daemon/link/';

@@ -83,6 +83,16 @@ async function restarted(daemon: SupervisedDaemon) {
   return daemon.open();
 }
 
+/** Waits for the ends of closed sessions: the next daemon would keep those of this process, which lives. */
+async function withoutSessions(daemon: SupervisedDaemon): Promise<void> {
+  await until('the ends of sessions', async () => {
+    const control = new ControlWire(daemon.runtimeDir);
+    const { counts } = await control.budget();
+    control.close();
+    return counts.sessions === 0 || undefined;
+  });
+}
+
 async function granted(wire: Awaited<ReturnType<SupervisedDaemon['open']>>, name: string): Promise<OwnedFd> {
   const { message, fds } = await wire.ask({ claim: { allocation: { name }, kinds: wireKinds('OPAQUE_FD') } });
   const [fd] = fds;
@@ -186,6 +196,7 @@ t.test(
         line,
       );
       control.close();
+      await withoutSessions(daemon);
       // Known again.
       (await restarted(daemon)).close();
       await daemon.serving();
@@ -226,6 +237,7 @@ t.test('many allocations are imported while they are served', async (t) => {
   t.match(daemon.log, /the device has imported \d+ of 80 restored allocations/);
   fd.close();
   wire.close();
+  await withoutSessions(daemon);
   layer.script('fail vkAllocateMemory * VK_ERROR_OUT_OF_DEVICE_MEMORY');
   const next = await restarted(daemon);
   await until(
