@@ -11,6 +11,7 @@
  * an fd that an older record has) is set aside (aside-records.ts), with what depends on it. A later start tries
  * again.
  */
+import { setImmediate } from 'node:timers/promises';
 import { closeAll, DisposableStack, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { MappingBudget } from '../limits/mapping-budget.js';
 import type { Ledger } from '../memory/accounting/ledger.js';
@@ -33,6 +34,9 @@ import { RestoredSessions, type SessionTargets } from './restored-sessions.js';
 import { RestoredSignals, type SignalTargets } from './restored-signals.js';
 import { type QuotaTargets, restoreQuotas, restoreTickets, type TicketTargets } from './state-journal.js';
 import type { StateWriter } from './state-writer.js';
+
+/** Allocations that are restored in one turn of the event loop. */
+const PER_TURN = 16;
 
 /** The parts of the core that are restored into. */
 export interface RestoreTargets
@@ -159,7 +163,8 @@ export class Restore {
       (one) => setAside.add(one),
       (record) => records.push(record),
     );
-    for (const record of records.sort((a, b) => a.createdAt - b.createdAt)) {
+    for (const [at, record] of records.sort((a, b) => a.createdAt - b.createdAt).entries()) {
+      if (at % PER_TURN === PER_TURN - 1) await setImmediate();
       try {
         await this.#restoreAllocation(record);
       } catch (failure) {

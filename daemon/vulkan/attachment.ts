@@ -23,19 +23,15 @@ export class Attachment {
   #detached: NativeMemory | undefined;
   #releasing: Promise<void> = Promise.resolve();
   #reviving: Promise<void> = Promise.resolve();
-  #awaited: boolean;
+  /** Whether it was not imported yet. Only this class sets it. A field, because each claim reads it. */
+  awaited: boolean;
   #importing: Promise<void> | undefined;
 
   /** @param memory A VkmemError is the reason why the device did not import it. Undefined if it is awaited. */
   constructor(memory: NativeMemory | VkmemError | undefined) {
     if (memory instanceof VkmemError) this.degraded = memory;
     else this.#memory = memory;
-    this.#awaited = memory === undefined;
-  }
-
-  /** Whether it was not imported yet. */
-  get awaited(): boolean {
-    return this.#awaited;
+    this.awaited = memory === undefined;
   }
 
   /**
@@ -55,7 +51,7 @@ export class Attachment {
     this.#reviving = importing.then(
       (memory) => {
         this.#memory = memory;
-        this.#awaited = false;
+        this.awaited = false;
       },
       () => {},
     );
@@ -65,7 +61,7 @@ export class Attachment {
 
   /** The device does not import awaited memory. */
   degrade(reason: VkmemError): void {
-    this.#awaited = false;
+    this.awaited = false;
     this.degraded = reason;
   }
 
@@ -102,7 +98,7 @@ export class Attachment {
   async detach(mapped: boolean): Promise<void> {
     // A revive() on the lost device ends first, so that its memory is detached too.
     await this.#reviving;
-    this.#awaited = false;
+    this.awaited = false;
     const memory = this.#memory;
     this.#memory = undefined;
     if (memory) {
@@ -118,7 +114,7 @@ export class Attachment {
    * @throws as `reimport` does.
    */
   async revive(reimport: (before: NativeMemory | undefined) => Promise<NativeMemory>): Promise<void> {
-    if (this.#memory !== undefined || this.#awaited) return;
+    if (this.#memory !== undefined || this.awaited) return;
     const importing = reimport(this.#detached);
     // free() and detach() wait for this, and then free or detach what was imported.
     this.#reviving = importing.then(

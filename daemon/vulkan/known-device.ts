@@ -25,8 +25,8 @@ const NVIDIA_FOLDER = '/proc/driver/nvidia';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /**
- * Identifies this boot, the kernel driver of the device, and that it lists the device; undefined where the kernel does
- * not say so.
+ * Identifies this boot and the kernel driver of the device, if that lists the device; undefined where the kernel has no
+ * such information.
  */
 export function kernelDriverOf({ driverId, deviceUuid }: DeviceInfo): string | undefined {
   if (driverId !== NVIDIA_PROPRIETARY) return undefined;

@@ -243,6 +243,7 @@ t.test('the control plane reports devices, allocations and budget', async (t) =>
     'vkmem.v1.IvshmemService',
     'vkmem.v1.MemoryService',
     'vkmem.v1.PolicyService',
+    'vkmem.v1.SemaphoreService',
     'vkmem.v1.StatusService',
   ]);
   wire.close();

@@ -5,8 +5,9 @@
 import { deepStrictEqual, equal, ok } from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { type Decoded, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
+import { type Decoded, type Draft, mapFd, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import { ControlWire } from './control-wire.js';
+import type { Received } from './handoff-wire.js';
 import type { Greeted, SupervisedDaemon } from './supervised-daemon.js';
 import { until } from './supervised-daemon.js';
 import { type Client, type Kept, type Seen, SurvivalModel, shown } from './survival-model.js';
@@ -297,10 +298,7 @@ export class SurvivalWorld {
       kinds: ['KIND_MAPPABLE'],
       access: 'ACCESS_READ_ONLY',
     } as const;
-    // The session may have to be stored first, which a failing fd store refuses.
-    const answer = await wire.ask({ claim }).catch((failure) => {
-      if (!this.model.fdsFailing) throw failure;
-    });
+    const answer = await this.#claimed(wire, claim);
     if (!answer) return;
     const { message, fds } = answer;
     const [fd] = fds;
@@ -310,6 +308,14 @@ export class SurvivalWorld {
     await wire.ask({ release: { grantId: message.claim?.grants[0]?.id ?? 0n } });
   }
 
+  /** Undefined if the session has to be stored first, and the fd store, which is made to fail, refuses it. */
+  async #claimed(wire: Greeted, claim: Draft<'ClaimRequest'>): Promise<Received | undefined> {
+    return wire.ask({ claim }).catch((failure) => {
+      if (!this.model.fdsFailing) throw failure;
+      return undefined;
+    });
+  }
+
   async #readByCopy(wire: Greeted, of: Kept): Promise<void> {
     const { scratch } = this;
     if (!scratch?.live || of.degraded || scratch.degraded) return;
@@ -317,7 +323,9 @@ export class SurvivalWorld {
     const copy = { source: { id: of.id }, destination: { id: scratch.id }, sizeBytes };
     await this.control.call('Transfer', { copy });
     const claim = { allocation: { id: scratch.id }, kinds: ['KIND_MAPPABLE'] } as const;
-    const { message, fds } = await wire.ask({ claim });
+    const answer = await this.#claimed(wire, claim);
+    if (!answer) return;
+    const { message, fds } = answer;
     const [fd] = fds;
     ok(fd, 'a grant has an fd');
     equal(wordOf(fd, Number(sizeBytes)), of.pattern, `the bytes of ${of.id} ${of.name}`);

@@ -16,7 +16,7 @@ const wanted = {
   size: BigInt(size),
   memoryTypeIndex: Number(memoryTypeIndex),
 };
-const memory = await device.adopt(await device.plan(wanted), new Map([[1, new OwnedFd(3, 'imported')]]));
+const memory = device.adopt(await device.plan(wanted), new Map([[1, new OwnedFd(3, 'imported')]]));
 const bytes = await readAny(device, memory);
 await dispose(memory);
 await device.close();

@@ -54,7 +54,7 @@ t.test('memory that is imported late', { skip: needsLavapipe }, async (t) => {
     const stored = await first.persistentHandles();
     await dispose(first);
     t.strictSame([device.liveMemories, device.memories], [1, 1], 'it was never imported');
-    const memory = await device.adopt(first.plan, stored, { imported: true });
+    const memory = device.adopt(first.plan, stored, { imported: true });
     t.equal(device.liveMemories, 1);
     await device.revive(memory);
     t.equal(device.liveMemories, 1, 'no recovery imports it either');
