@@ -3,12 +3,15 @@
  * is used only if nothing has changed that could make it another device, another driver or another choice; a file that
  * cannot be read or written changes nothing but the time of a start.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import type { DeviceInfo, KnownDevice } from '../vulkan/device.js';
 
 const FILE = 'device.v8';
+/** SHA-256, in front of the rest, so that a damaged file is not believed. */
+const DIGEST_BYTES = 32;
 
 /** What the start before had. */
 interface Stored {
@@ -47,13 +50,16 @@ export class KnownDeviceFile {
   /** The device, if it certainly is the same as then. */
   read(): KnownDevice | undefined {
     const stored = this.#stored();
-    if (stored?.start !== this.#start) return undefined;
+    if (stored?.start !== this.#start || !isKnown(stored.known)) return undefined;
     return stored.kernelDriver === this.#kernelDriver(stored.known.info) ? stored.known : undefined;
   }
 
-  #stored(): Stored | undefined {
+  #stored(): Partial<Stored> | undefined {
     try {
-      return deserialize(readFileSync(join(this.#folder, FILE))) as Stored;
+      const bytes = readFileSync(join(this.#folder, FILE));
+      const content = bytes.subarray(DIGEST_BYTES);
+      if (!digestOf(content).equals(bytes.subarray(0, DIGEST_BYTES))) return undefined;
+      return deserialize(content) as Partial<Stored> | undefined;
     } catch {
       // There is none, or another program wrote it.
       return undefined;
@@ -71,7 +77,8 @@ export class KnownDeviceFile {
       }
       const stored: Stored = { start: this.#start, kernelDriver, known };
       mkdirSync(this.#folder, { mode: 0o700, recursive: true });
-      writeFileSync(`${path}.new`, serialize(stored), { mode: 0o600 });
+      const content = serialize(stored);
+      writeFileSync(`${path}.new`, Buffer.concat([digestOf(content), content]), { mode: 0o600 });
       renameSync(`${path}.new`, path);
     } catch (failure) {
       this.#failed(failure);
@@ -80,8 +87,24 @@ export class KnownDeviceFile {
 
   /** The next start opens the device first. */
   remove(): void {
-    rmSync(join(this.#folder, FILE), { force: true });
+    try {
+      rmSync(join(this.#folder, FILE), { force: true });
+    } catch (failure) {
+      this.#failed(failure);
+    }
   }
+}
+
+const digestOf = (content: Uint8Array): Buffer => createHash('sha256').update(content).digest();
+
+/** Whether it has the parts that are used before the device is open. A build of this version may have written others. */
+function isKnown(known: unknown): known is KnownDevice {
+  const { info, capabilities } = (known ?? {}) as Partial<KnownDevice>;
+  if (!(info?.deviceUuid instanceof Uint8Array && info.driverUuid instanceof Uint8Array)) return false;
+  if (![info.heaps, info.memoryTypes, info.extensions].every(Array.isArray)) return false;
+  if (!info.limits || !info.semaphores || !info.externalBuffer || !capabilities) return false;
+  const { kinds, exportBits, together, pages } = capabilities;
+  return kinds instanceof Map && exportBits instanceof Map && Boolean(together) && Boolean(pages);
 }
 
 /** The loader and its layers read variables whose names begin so. */
