@@ -55,7 +55,8 @@ export async function openDevice(
   }
   log.info('the device is opened while what was kept is served');
   const opening = device.opening.then(opened, (failure: unknown) => {
-    file?.remove();
+    // A daemon that stops meanwhile has found out nothing.
+    if (!device.closed) file?.remove();
     throw failure;
   });
   // The owner of the daemon gets the failure.

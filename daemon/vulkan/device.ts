@@ -124,6 +124,11 @@ export class Device {
     return this.#current.opening;
   }
 
+  /** Whether close() was called. */
+  get closed(): boolean {
+    return this.#current.closed;
+  }
+
   /** What a later start needs for openLater(). */
   get known(): KnownDevice {
     return { info: this.info, capabilities: this.#current.capabilities };

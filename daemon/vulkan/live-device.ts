@@ -186,6 +186,11 @@ export class LiveDevice {
     throw new VkmemError('UNAVAILABLE', `The device ${uuidText(this.info.deviceUuid)} is no longer listed.`);
   }
 
+  /** Whether close() was called. */
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /** Destroys the VkDevice once all memories are freed. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
