@@ -100,7 +100,11 @@ export class Restore {
     this.#sessions = new RestoredSessions(targets, ledger, writer, this.#inherited);
   }
 
-  /** @throws VkmemError DEVICE_LOST; the stored state is then unchanged, and the next start retries. */
+  /**
+   * Memory of another device is planned by the device, and semaphores are imported by it, so with these it is opened first.
+   * @throws VkmemError DEVICE_LOST, or why the device cannot be opened; the stored state is then unchanged, and the next
+   *   start retries.
+   */
   async run(): Promise<Restored> {
     const { registry, draining } = this.#with;
     try {
@@ -163,6 +167,8 @@ export class Restore {
       (one) => setAside.add(one),
       (record) => records.push(record),
     );
+    const { device } = this.#with;
+    if (records.some(({ madeBy }) => otherDevice(device.info, madeBy))) await device.opening;
     for (const [at, record] of records.sort((a, b) => a.createdAt - b.createdAt).entries()) {
       if (at % PER_TURN === PER_TURN - 1) await setImmediate();
       try {
@@ -294,6 +300,8 @@ export class Restore {
       (one) => setAside.add(one),
       (record) => records.push(record),
     );
+    // If it cannot be opened, they are not lost: the next start retries.
+    if (records.length > 0) await this.#with.device.opening;
     for (const record of records) await semaphores.restore(record);
   }
 

@@ -256,3 +256,51 @@ t.test('many allocations are imported while they are served', async (t) => {
   for (const end of [next, control]) end.close();
   await nothingLeft(t, daemon);
 });
+
+t.test('a semaphore outlives a device that cannot be opened', { skip }, async (t) => {
+  const { layer, daemon } = await started(t, [NVIDIA, 'semaphores fake']);
+  (await restarted(daemon)).close();
+  await daemon.serving();
+  const first = await daemon.open();
+  await first.ask({
+    createSemaphore: { type: 'SEMAPHORE_TYPE_TIMELINE', kinds: ['SEMAPHORE_KIND_OPAQUE_FD'], name: 'kept' },
+  });
+  layer.script(NVIDIA, 'semaphores fake', 'fail vkCreateDevice * VK_ERROR_INITIALIZATION_FAILED');
+  await daemon.kill();
+  daemon.hurry();
+  const said = /vkCreateDevice: VK_ERROR_INITIALIZATION_FAILED/;
+  await until(`the end of a daemon\n${daemon.log}`, () => said.test(daemon.log) || undefined);
+  layer.script(NVIDIA, 'semaphores fake');
+  daemon.hurry();
+  await daemon.serving();
+  const wire = await daemon.open();
+  const { message } = await wire.ask({ freeSemaphore: { semaphore: { name: 'kept' } } });
+  t.ok(message.freeSemaphore, 'its record is there');
+  t.notMatch(daemon.log, /semaphore kept is lost/);
+  for (const end of [first, wire]) end.close();
+  await nothingLeft(t, daemon);
+});
+
+t.test('a daemon that stops while it opens its device leaves what it knows', { skip }, async (t) => {
+  const { layer, daemon } = await started(t);
+  (await restarted(daemon)).close();
+  await daemon.serving();
+  const id = await make(daemon, 'kept');
+  layer.script(NVIDIA, 'delay vkCreateDevice * 3000');
+  (await restarted(daemon)).close();
+  const { pid } = daemon;
+  t.equal((await statusOf(daemon)).ready, false);
+  await daemon.kill('SIGTERM');
+  t.ok(pid);
+  daemon.hurry();
+  const wire = await daemon.open();
+  t.equal((await statusOf(daemon)).ready, false, 'the next one serves before its device is open too');
+  (await granted(wire, 'kept')).close();
+  const control = new ControlWire(daemon.runtimeDir);
+  await daemon.serving();
+  t.match(await control.call('GetAllocation', { allocation: { name: 'kept' } }), { allocation: { id } });
+  await control.call('FreeAllocation', { allocation: { name: 'kept' } });
+  for (const end of [control, wire]) end.close();
+  layer.script(NVIDIA);
+  await nothingLeft(t, daemon);
+});
