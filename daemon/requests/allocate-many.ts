@@ -3,7 +3,8 @@
  *
  * All or nothing, which is the default: the allocations are made first, and then their grants, part by part. If one of
  * them fails, every allocation that this request made is freed and every grant that it made is dropped, also those of
- * parts that were sent. Otherwise each request is served by itself, as an Allocate is.
+ * parts that were sent. So is what an earlier daemon made for the same request, whose answer was lost (request_id).
+ * Otherwise each request is served by itself, as an Allocate is.
  */
 import { asVkmemError, type Draft, type RequestOf, statusOf, VkmemError } from '@vkmemd/proto';
 import { concurrently } from '../limits/concurrently.js';
@@ -75,9 +76,7 @@ async function* together(
   requests: RequestOf<'AllocateMany'>['requests'],
 ): ReturnType<PartsHandler<'AllocateMany'>> {
   const { fds, grants, draining, allocations } = collaborators;
-  const wanted = requests.map((request, index) =>
-    numbered(index, () => permitted(collaborators, caller, request)),
-  );
+  let wanted: readonly WantedMemory[] = [];
   const made: Made[] = [];
   const granted: bigint[] = [];
   const issue = async (index: number) => {
@@ -90,6 +89,9 @@ async function* together(
     return { outcome: outcomeOf(index, allocation, issued), fds: issued.fds };
   };
   try {
+    wanted = requests.map((request, index) =>
+      numbered(index, () => permitted(collaborators, caller, request)),
+    );
     await concurrently(wanted.length, AT_ONCE, (index) =>
       numbered(index, async () => {
         const terms = wanted[index] as WantedMemory;
@@ -103,13 +105,26 @@ async function* together(
     };
     yield* inParts(caller, fds, many);
   } catch (failure) {
-    const own = made.filter((each) => each?.isNew);
+    const own = new Set(made.flatMap((each) => (each?.isNew ? each.allocation : [])));
+    for (const before of madeBefore(collaborators, caller, requests, failure)) own.add(before);
     dropGrants(collaborators, caller, granted);
-    await concurrently(own.length, AT_ONCE, async (index) => {
-      await draining.free((own[index] as Made).allocation);
+    const freed = [...own];
+    await concurrently(freed.length, AT_ONCE, async (index) => {
+      await draining.free(freed[index] as Allocation);
     });
     throw failure;
   }
+}
+
+/** What was made for the same request before, unless that one is still under way. */
+function madeBefore(
+  { creation }: Collaborators,
+  { session }: Caller,
+  requests: RequestOf<'AllocateMany'>['requests'],
+  failure: unknown,
+): Allocation[] {
+  if (asVkmemError(failure).code === 'BUSY') return [];
+  return requests.flatMap(({ requestId }) => creation.madeBefore(session, requestId) ?? []);
 }
 
 function manyOf(

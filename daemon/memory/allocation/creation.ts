@@ -22,6 +22,7 @@ import type { Authority } from '../authority.js';
 import type { Grants, Issued } from '../grant/grants.js';
 import type { Persistence } from '../persistence.js';
 import { type Caller, partyOf, requirePresent } from '../session/caller.js';
+import type { Session } from '../session/session.js';
 import { Allocation, type AllocationTerms } from './allocation.js';
 import type { Draining } from './draining.js';
 import { type AllocationEvents, publishEvent } from './events.js';
@@ -106,6 +107,11 @@ export class Creation {
         throw failure;
       }
     });
+  }
+
+  /** The allocation that a request of the session with this id made; undefined without one. */
+  madeBefore(session: Session | undefined, requestId: string): Allocation | undefined {
+    return requestId === '' ? undefined : this.#with.madeOnce.made(session, requestId);
   }
 
   async #make(

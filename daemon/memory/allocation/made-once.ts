@@ -29,6 +29,12 @@ export class MadeOnce<T extends Made = Allocation> {
     return made;
   }
 
+  /** What an earlier request with this id has made; undefined while that is under way. */
+  made(maker: Session | undefined, requestId: string): T | undefined {
+    const made = maker && this.#bySession.get(maker)?.get(requestId);
+    return made === 'pending' ? undefined : made;
+  }
+
   /** The request is under way. Without a maker nothing is recorded. */
   begin(maker: Session | undefined, requestId: string): void {
     if (maker) this.#of(maker).set(requestId, 'pending');
