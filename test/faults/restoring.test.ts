@@ -119,6 +119,10 @@ t.test('kept memory is granted while the device is being opened', { skip }, asyn
 
   // What needs the device waits for it; what does not is served.
   const control = new ControlWire(daemon.runtimeDir);
+  const { counts, heaps } = await control.call('GetBudget', {});
+  t.match(counts, { allocations: 2, deviceMemories: 0 });
+  t.match(heaps, [{ source: 'BUDGET_SOURCE_ESTIMATED', liveBytes: 2n * SIZE }]);
+  t.equal((await statusOf(daemon)).ready, false, 'the budget is estimated meanwhile');
   await control.call('FreeAllocation', { allocation: { name: 'mapped' } });
   const copied = control.call('Transfer', { fill: { allocation: { name: 'opaque' }, pattern: 1 } });
   const made = make(daemon, 'new');

@@ -82,6 +82,8 @@ export interface BudgetSource {
   readonly info: { readonly heaps: readonly { readonly size: bigint }[] };
   /** Bytes per heap, by VK_EXT_memory_budget; undefined if the driver does not support it. */
   memoryBudget(): Promise<readonly { budget: bigint; usage: bigint }[] | undefined>;
+  /** While the device is opened for the first time, memoryBudget() waits for that. */
+  readonly opening?: Promise<void> | undefined;
 }
 
 /** Reports failures that are returned to no caller. */
@@ -137,12 +139,13 @@ export class Budget {
 
   /**
    * The account of every heap, with the driver's current figures. Never fails: if the driver does not report
-   * its budget, it is estimated, and the first of consecutive failures is reported.
+   * its budget, it is estimated, and the first of consecutive failures is reported. So it is, without a wait, while the
+   * device is being opened.
    */
   async heaps(): Promise<HeapBudget[]> {
     let sampled: readonly (Sample | undefined)[] = [];
     try {
-      sampled = await this.#sample();
+      if (!this.#device.opening) sampled = await this.#sample();
       this.#failing = false;
     } catch (failure) {
       if (!this.#failing)

@@ -92,6 +92,6 @@ export class Restoring implements AsyncDisposable {
     const { device, reporter } = this.#with;
     await device.restore(memory);
     if (memory.degraded) reporter.note(`allocation ${id} is degraded: ${memory.degraded.reason}`);
-    else this.#imported += 1;
+    else if (!memory.restoring) this.#imported += 1; // otherwise it was freed meanwhile
   }
 }
