@@ -79,6 +79,7 @@ async function* together(
   let wanted: readonly WantedMemory[] = [];
   const made: Made[] = [];
   const granted: bigint[] = [];
+  using ahead = roomAhead(collaborators, caller, requests);
   const issue = async (index: number) => {
     const { allocation } = made[index] as Made;
     const { grantKinds, access } = wanted[index] as WantedMemory;
@@ -95,7 +96,8 @@ async function* together(
     await concurrently(wanted.length, AT_ONCE, (index) =>
       numbered(index, async () => {
         const terms = wanted[index] as WantedMemory;
-        made[index] = await create(collaborators, caller, { ...terms, grantKinds: [] }, terms.grantKinds);
+        const later = ahead ? terms.grantKinds : [];
+        made[index] = await create(collaborators, caller, { ...terms, grantKinds: [] }, later);
       }),
     );
     requirePresent(caller);
@@ -113,6 +115,27 @@ async function* together(
       await draining.free(freed[index] as Allocation);
     });
     throw failure;
+  }
+}
+
+/**
+ * Room for the fds that are exported ahead of their grants, one of an allocation; undefined where fds are scarce: each is
+ * exported when it is granted.
+ */
+function roomAhead(
+  { fds }: Collaborators,
+  { identity }: Caller,
+  requests: RequestOf<'AllocateMany'>['requests'],
+): Disposable | undefined {
+  const ahead = requests.filter(({ grantKinds }) => grantKinds.includes('KIND_OPAQUE_FD')).length;
+  if (ahead === 0) return undefined;
+  try {
+    // Not the room that the allocations themselves need.
+    fds.lease(identity.tenant, requests.length + ahead)[Symbol.dispose]();
+    return fds.lease(identity.tenant, ahead);
+  } catch (refusal) {
+    if (refusal instanceof VkmemError && refusal.code === 'TOO_MANY_FILES') return undefined;
+    throw refusal;
   }
 }
 

@@ -243,3 +243,25 @@ async function leaveDuring(t: Test, runtimeDir: string, message: Draft<'ClientMe
   wire.close();
   await assertCounts(t, runtimeDir, {});
 }
+
+t.test(
+  'where fds are scarce, many OPAQUE_FD allocations fail as of fds, and others are served',
+  async (t) => {
+    const before = ['prlimit', '--nofile=600:600'];
+    const { runtimeDir } = await startDaemon(t, { before });
+    await using client = await connect({ runtimeDir });
+    const shared = await client.allocate({ size: PAGE, name: 'shared' });
+    const list = many(250, () => ({ size: PAGE, kinds: ['OPAQUE_FD'] as const }));
+    const made = await client.allocateMany(list);
+    t.equal(made.length, list.length, 'one request has what the tenant may have');
+    await t.rejects(client.allocateMany(list), { code: 'TOO_MANY_FILES' });
+    await (await client.claim({ name: 'shared' })).release();
+    await freeAll(made);
+    const both = await Promise.allSettled([client.allocateMany(list), client.allocateMany(list)]);
+    for (const one of both) {
+      if (one.status === 'fulfilled') await freeAll(one.value);
+      else t.match(one.reason, { code: 'TOO_MANY_FILES' });
+    }
+    await shared.free();
+  },
+);
