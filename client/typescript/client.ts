@@ -55,6 +55,7 @@ import {
   numbered,
   rejected,
   settledOf,
+  wholeOf,
   withoutIfExists,
   withoutWait,
 } from './request/many.js';
@@ -365,8 +366,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
       await Promise.all(memories.map((memory) => memory.free().catch(() => undefined)));
       throw numbered(failure, made.length);
     }
-    if (!allOrNothing) return made;
-    return made.map((one) => (one as PromiseFulfilledResult<Memory>).value);
+    return allOrNothing ? wholeOf(made) : made;
   }
 
   /**

@@ -6,17 +6,18 @@
  * parts that were sent. So is what an earlier daemon made for the same request, whose answer was lost (request_id).
  * Otherwise each request is served by itself, as an Allocate is.
  */
-import { asVkmemError, type Draft, type RequestOf, statusOf, VkmemError } from '@vkmemd/proto';
+import { asVkmemError, type Draft, type RequestOf, VkmemError } from '@vkmemd/proto';
 import { concurrently } from '../limits/concurrently.js';
 import type { FairScheduler } from '../limits/fair-scheduler.js';
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Allocation } from '../memory/allocation/allocation.js';
 import type { Draining } from '../memory/allocation/draining.js';
 import type { Grants } from '../memory/grant/grants.js';
+import type { Reporter } from '../memory/reporter.js';
 import { type Caller, partyOf, requirePresent } from '../memory/session/caller.js';
 import { type AllocateCollaborators, create, permitted, type WantedMemory } from './allocate.js';
 import type { PartsHandler } from './handler.js';
-import { failureOf, inParts, type Many, requireMany } from './parts.js';
+import { errorOf, failureOf, inParts, type Many, requireMany } from './parts.js';
 
 /** Allocations that are made at the same time; they take turns besides, as those of other requests do. */
 const AT_ONCE = 4;
@@ -26,6 +27,7 @@ interface Collaborators extends AllocateCollaborators {
   readonly grants: Grants;
   readonly draining: Draining;
   readonly allocations: FairScheduler;
+  readonly reporter: Reporter;
 }
 
 type Made = Awaited<ReturnType<typeof create>>;
@@ -63,7 +65,7 @@ async function* alone(
         const made = await create(collaborators, caller, permitted(collaborators, caller, request));
         return { outcome: outcomeOf(index, made.allocation, made), fds: made.fds };
       } catch (failure) {
-        return { outcome: { index, error: statusOf(asVkmemError(failure)) }, fds: [] };
+        return { outcome: { index, error: errorOf(collaborators, 'allocateMany', failure) }, fds: [] };
       }
     },
   });
@@ -115,6 +117,9 @@ async function* together(
       await draining.free(freed[index] as Allocation);
     });
     throw failure;
+  } finally {
+    // A client that has left takes no more.
+    for (const each of made) each?.allocation.memory.closeAhead();
   }
 }
 

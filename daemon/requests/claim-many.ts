@@ -1,14 +1,19 @@
 /** ClaimMany: claims many allocations in one request. Each claim has an outcome of its own. */
-import { asVkmemError, MAX_MESSAGE_FDS, type RequestOf, statusOf, VkmemError } from '@vkmemd/proto';
+import { MAX_MESSAGE_FDS, type RequestOf, VkmemError } from '@vkmemd/proto';
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Draining } from '../memory/allocation/draining.js';
+import type { Reporter } from '../memory/reporter.js';
 import type { Caller } from '../memory/session/caller.js';
 import { claim } from './claim.js';
 import type { PartsHandler } from './handler.js';
-import { inParts, requireMany } from './parts.js';
+import { errorOf, inParts, requireMany } from './parts.js';
 import { release } from './release.js';
 
-type Collaborators = Parameters<typeof claim>[0] & { readonly fds: FdBudget; readonly draining: Draining };
+type Collaborators = Parameters<typeof claim>[0] & {
+  readonly fds: FdBudget;
+  readonly draining: Draining;
+  readonly reporter: Reporter;
+};
 type Request = RequestOf<'Claim'>;
 
 /** @throws VkmemError INVALID_ARGUMENT for no requests, or too many. What a claim throws is its outcome. */
@@ -22,7 +27,7 @@ export function claimMany(collaborators: Collaborators): PartsHandler<'ClaimMany
       const { response, fds } = await claimOne(caller, request, []);
       return { outcome: { index, granted: response as Exclude<typeof response, Uint8Array> }, fds };
     } catch (failure) {
-      return { outcome: { index, error: statusOf(asVkmemError(failure)) }, fds: [] };
+      return { outcome: { index, error: errorOf(collaborators, 'claimMany', failure) }, fds: [] };
     }
   }
 

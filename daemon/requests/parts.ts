@@ -7,6 +7,7 @@
  * or in several if it is larger than one may be.
  */
 import {
+  asVkmemError,
   closeAll,
   type Draft,
   encode,
@@ -17,11 +18,13 @@ import {
   type OwnedFd,
   type PartsRequest,
   type ResponseDraft,
+  statusOf,
   VkmemError,
 } from '@vkmemd/proto';
 import { concurrently } from '../limits/concurrently.js';
 import type { FdBudget } from '../limits/fd-budget.js';
 import type { Sharer } from '../limits/shares.js';
+import type { Reporter } from '../memory/reporter.js';
 import type { Caller, Credit } from '../memory/session/caller.js';
 import type { Answer } from './handler.js';
 
@@ -55,6 +58,17 @@ export function requireMany(requests: readonly unknown[]): void {
   if (length >= 1 && length <= MAX_MANY) return;
   const reason = `requests has ${length} elements; it must have 1 to ${MAX_MANY}.`;
   throw new VkmemError('INVALID_ARGUMENT', reason, { field: 'requests' });
+}
+
+/** The error of an outcome; a defect of the daemon is reported too. */
+export function errorOf(
+  { reporter }: { readonly reporter: Reporter },
+  what: string,
+  failure: unknown,
+): Draft<'Status'> {
+  const error = asVkmemError(failure);
+  if (error.code === 'INTERNAL') reporter.fault(`a request of ${what} failed`, failure);
+  return statusOf(error);
 }
 
 /** The failure of one of many requests, with its number. */

@@ -19,7 +19,7 @@ import {
   fileStatus,
   heldElsewhere,
   type KindName,
-  type OwnedFd,
+  OwnedFd,
   sameFile,
   VkmemError,
 } from '@vkmemd/proto';
@@ -221,6 +221,14 @@ export class DeviceMemory {
   #handleOf(kind: KindName, fd: OwnedFd): ExportedHandle {
     if (kind === 'MAPPABLE') return mappedDmaBufHandle(fd, this.size);
     return kind === 'DMA_BUF' ? dmaBufHandle(fd) : opaqueFdHandle(fd);
+  }
+
+  /** Closes what was exported when it was allocated, and was not needed. */
+  closeAhead(): void {
+    const memory = this.#attachment.current;
+    for (let fd = memory?.takeExported(); fd !== undefined; fd = memory?.takeExported()) {
+      new OwnedFd(fd, 'exported ahead').close();
+    }
   }
 
   #requireNotFreed(): void {

@@ -2,6 +2,7 @@
  * Many: requests that the daemon serves together, in as few messages as possible, and their outcomes.
  */
 import {
+  closeAll,
   type Decoded,
   type Draft,
   encode,
@@ -78,10 +79,11 @@ interface Outcome {
 /**
  * The outcomes of an answer, in the order of the requests.
  * @param fds Of all outcomes, in their order; those of each are passed on with it.
- * @throws VkmemError PROTOCOL_ERROR if there are not `count`; the caller keeps the fds then.
+ * @throws VkmemError PROTOCOL_ERROR if there are not `count`; the fds are closed then.
  */
 export function settledOf(outcomes: readonly Outcome[], fds: readonly OwnedFd[], count: number): Settled[] {
   if (outcomes.length !== count) {
+    closeAll(fds);
     throw new VkmemError(
       'PROTOCOL_ERROR',
       `The answer has ${outcomes.length} outcomes of ${count} requests.`,
@@ -116,6 +118,19 @@ function without<T extends object>(options: T, field: string, why: string): T {
 
 /** The outcome of a request that failed. */
 export const rejected = (reason: unknown): PromiseRejectedResult => ({ status: 'rejected', reason });
+
+/** The values. @throws the reason of one that the daemon should not have answered in part. */
+export function wholeOf<T>(settled: readonly PromiseSettledResult<T>[]): T[] {
+  return settled.map((one) => {
+    if (one.status === 'fulfilled') return one.value;
+    throw new VkmemError(
+      'PROTOCOL_ERROR',
+      'The daemon made a part of what is all or nothing.',
+      {},
+      one.reason,
+    );
+  });
+}
 
 /** A failure whose `index` counts from the first request of the list, `before` of which were in earlier messages. */
 export function numbered(failure: unknown, before: number): unknown {
