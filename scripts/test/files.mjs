@@ -102,6 +102,11 @@ const COVERED = [
   'test/proto',
   'test/daemon',
   'test/client',
+  'test/store/known-device.test.ts',
+  ...['cuda-vmm', 'pages', 'dma-buf'].map((name) => `test/faults/${name}.test.ts`),
+  ...['late-import', 'cuda-export', 'physical-device'].map((name) => `test/vulkan/${name}.test.ts`),
+  'test/supervisor/fleet.test.ts',
+  ...['devices', 'sources'].map((name) => `test/cli/${name}.test.ts`),
   ...['calls', 'codec', 'connections', 'hostile', 'own-services'].map((name) => `test/front/${name}.test.ts`),
 ];
 export const coveredTests = () => COVERED.flatMap(testsIn);

@@ -91,9 +91,7 @@ export class Machine {
       const { pid } = this.#unshare;
       const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
       // Before it becomes systemd, the child is the script.
-      if (!/^\d+$/.test(children) || !readFileSync(`/proc/${children}/comm`, 'utf8').startsWith('systemd')) {
-        continue;
-      }
+      if (!/^\d+$/.test(children) || !nameOf(children).startsWith('systemd')) continue;
       this.#systemd = Number(children);
       if (this.run('systemctl', 'is-system-running', '--wait').stdout.trim() === 'running') return;
     }
@@ -130,5 +128,14 @@ export class Machine {
       const outcome = phase('end', this.#folder);
       if (outcome.status === 0 || Date.now() > end) return outcome;
     }
+  }
+}
+
+/** The name of a process; '' once it has ended. */
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8');
+  } catch {
+    return '';
   }
 }
