@@ -78,7 +78,10 @@ async function* together(
   requests: RequestOf<'AllocateMany'>['requests'],
 ): ReturnType<PartsHandler<'AllocateMany'>> {
   const { fds, grants, draining, allocations } = collaborators;
-  let wanted: readonly WantedMemory[] = [];
+  // A request that is wrong now was wrong before: nothing was made for it.
+  const wanted = requests.map((request, index) =>
+    numbered(index, () => permitted(collaborators, caller, request)),
+  );
   const made: Made[] = [];
   const granted: bigint[] = [];
   using ahead = roomAhead(collaborators, caller, requests);
@@ -92,9 +95,6 @@ async function* together(
     return { outcome: outcomeOf(index, allocation, issued), fds: issued.fds };
   };
   try {
-    wanted = requests.map((request, index) =>
-      numbered(index, () => permitted(collaborators, caller, request)),
-    );
     await concurrently(wanted.length, AT_ONCE, (index) =>
       numbered(index, async () => {
         const terms = wanted[index] as WantedMemory;
@@ -110,8 +110,8 @@ async function* together(
     yield* inParts(caller, fds, many);
   } catch (failure) {
     const own = new Set(made.flatMap((each) => (each?.isNew ? each.allocation : [])));
-    for (const before of madeBefore(collaborators, caller, requests, failure)) own.add(before);
     dropGrants(collaborators, caller, granted);
+    for (const before of madeBefore(collaborators, caller, requests, failure)) own.add(before);
     const freed = [...own];
     await concurrently(freed.length, AT_ONCE, async (index) => {
       await draining.free(freed[index] as Allocation);
@@ -144,7 +144,10 @@ function roomAhead(
   }
 }
 
-/** What was made for the same request before, unless that one is still under way. */
+/**
+ * What was made for the same request before and has no grant, so that no client knows of it; unless that request is
+ * still under way.
+ */
 function madeBefore(
   { creation }: Collaborators,
   { session }: Caller,
@@ -152,7 +155,8 @@ function madeBefore(
   failure: unknown,
 ): Allocation[] {
   if (asVkmemError(failure).code === 'BUSY') return [];
-  return requests.flatMap(({ requestId }) => creation.madeBefore(session, requestId) ?? []);
+  const before = requests.flatMap(({ requestId }) => creation.madeBefore(session, requestId) ?? []);
+  return before.filter(({ grants }) => grants === 0);
 }
 
 function manyOf(
