@@ -131,6 +131,11 @@ t.test('claims by ticket, of other devices and of locked memory', async (t) => {
   await freeAll([memory, locked]);
 });
 
+async function budgetOf(runtimeDir: string) {
+  await using client = await connect({ runtimeDir });
+  return await client.budget();
+}
+
 /** Sends an AllocateMany; resolves to its parts. */
 async function allocate(wire: HandoffWire, requests: Draft<'AllocateManyRequest'>) {
   wire.send({ allocateMany: requests });
@@ -189,6 +194,16 @@ t.test('the parts', async (t) => {
     return message.allocateMany?.outcomes.map(({ made }) => made?.allocation?.id);
   };
   t.strictSame(await idsOf(), await idsOf(), 'a repeated request makes nothing');
+
+  // One that fails frees nothing that was answered before.
+  const { counts } = await budgetOf(runtimeDir);
+  for (const wrong of [
+    { ...MAPPABLE, name: 'no name!' },
+    { ...MAPPABLE, sizeBytes: 1n << 60n },
+  ]) {
+    t.ok((await allocate(wire, { requests: [requests[0] ?? MAPPABLE, wrong] })).error);
+    t.equal((await budgetOf(runtimeDir)).counts.allocations, counts.allocations);
+  }
   wire.close();
 });
 
