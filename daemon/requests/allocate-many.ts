@@ -17,10 +17,7 @@ import type { Reporter } from '../memory/reporter.js';
 import { type Caller, partyOf, requirePresent } from '../memory/session/caller.js';
 import { type AllocateCollaborators, create, permitted, type WantedMemory } from './allocate.js';
 import type { PartsHandler } from './handler.js';
-import { errorOf, failureOf, inParts, type Many, requireMany } from './parts.js';
-
-/** Allocations that are made at the same time; they take turns besides, as those of other requests do. */
-const AT_ONCE = 4;
+import { AT_ONCE, errorOf, failureOf, fdsOfKinds, inParts, type Many, requireMany } from './parts.js';
 
 interface Collaborators extends AllocateCollaborators {
   readonly fds: FdBudget;
@@ -167,8 +164,7 @@ function manyOf(
   return {
     message: 'AllocateOutcome',
     count: requests.length,
-    fdsOf: (index) =>
-      new Set(requests[index]?.grantKinds.filter((kind) => kind !== 'KIND_RDMA_ADDRESS')).size,
+    fdsOf: (index) => fdsOfKinds(requests[index]?.grantKinds ?? []),
     drop: ({ made }) =>
       dropGrants(
         collaborators,

@@ -6,7 +6,7 @@ import type { Reporter } from '../memory/reporter.js';
 import type { Caller } from '../memory/session/caller.js';
 import { claim } from './claim.js';
 import type { PartsHandler } from './handler.js';
-import { errorOf, inParts, requireMany } from './parts.js';
+import { errorOf, fdsOfKinds, inParts, requireMany } from './parts.js';
 import { release } from './release.js';
 
 type Collaborators = Parameters<typeof claim>[0] & {
@@ -49,7 +49,7 @@ export function claimMany(collaborators: Collaborators): PartsHandler<'ClaimMany
 /** The maximum number of fds of a claim; one by a ticket can have the kinds of the ticket. */
 function fdsOf({ kinds, ticket }: Request): number {
   if (ticket !== '' && kinds.length === 0) return MAX_MESSAGE_FDS;
-  return new Set(kinds.filter((kind) => kind !== 'KIND_RDMA_ADDRESS')).size;
+  return fdsOfKinds(kinds);
 }
 
 /** @throws VkmemError INVALID_ARGUMENT: one that waits would delay the others. */

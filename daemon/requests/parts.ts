@@ -28,8 +28,12 @@ import type { Reporter } from '../memory/reporter.js';
 import type { Caller, Credit } from '../memory/session/caller.js';
 import type { Answer } from './handler.js';
 
-/** Outcomes that are made at the same time; what takes long among them takes turns besides. */
-const AT_ONCE = 4;
+/** The maximum number of fds of grants of these kinds. */
+export const fdsOfKinds = (kinds: readonly unknown[]): number =>
+  new Set(kinds.filter((kind) => kind !== 'KIND_RDMA_ADDRESS')).size;
+
+/** Outcomes, or allocations, that are made at the same time; what takes long among them takes turns besides. */
+export const AT_ONCE = 4;
 /** What the rest of a message may need. */
 const ENVELOPE_BYTES = 64;
 
