@@ -1,11 +1,13 @@
 // A client of vkmemd for bench:gpu that uses no GPU: it measures the daemon's answers, without what a library
 // of a language costs. One request is under way at a time.
 //
-//   client large SOCKET BYTES ROUNDS        allocates BYTES as OPAQUE_FD without a grant, and frees them
-//   client small SOCKET BYTES ROUNDS        allocates BYTES with a grant; frees them between the measured
-//   times client many SOCKET BYTES COUNT PREFIX   makes COUNT named allocations, PREFIX0 and so on, each with
-//   a grant client free SOCKET PREFIX COUNT         frees them client killed SOCKET NAME PID           kills
-//   PID, and claims NAME as soon as a daemon serves again
+// - client large SOCKET BYTES ROUNDS: allocates BYTES as OPAQUE_FD without a grant, and frees them.
+// - client small SOCKET BYTES ROUNDS: allocates BYTES with a grant; frees them between the measured times.
+// - client many SOCKET BYTES COUNT PREFIX: makes COUNT named allocations, PREFIX0 and so on, with a grant
+// each.
+// - client free SOCKET PREFIX COUNT: frees them.
+// - client warm SOCKET NAME COUNT: claims NAME on COUNT connections, one after the other.
+// - client killed SOCKET NAME PID: kills PID, and claims NAME as soon as a daemon serves again.
 //
 // Prints one JSON object; times are milliseconds. Exit codes: 0; 1 with the reason on standard error.
 
@@ -15,7 +17,9 @@
 #include "../../examples/cuda/handoff.h"
 #include "measure.h"
 
-enum { kWarmUp = 20, kPatienceMs = 30000, kPauseUs = 500 };
+// Rounds before the measured ones, for each of those: V8 compiles the daemon's code within a thousand
+// requests.
+enum { kWarmUps = 5, kPatienceMs = 30000, kPauseUs = 500 };
 
 static Session session;
 
@@ -75,7 +79,7 @@ static void Large(uint64_t bytes, int rounds) {
 static void Small(uint64_t bytes, int rounds) {
   static double times[kMaxRounds];
   char id[256];
-  for (int i = -kWarmUp; i < rounds; ++i) {
+  for (int i = -kWarmUps * rounds; i < rounds; ++i) {
     const double begun = NowMs();
     const Memory memory = Allocate(bytes, NULL, true, id, sizeof id);
     const double end = NowMs();
@@ -116,6 +120,16 @@ static bool ClaimNow(const char* path, const char* name, Memory* memory) {
   return false;
 }
 
+static void Warm(const char* path, const char* name, int count) {
+  Memory memory;
+  for (int i = 0; i < count; ++i) {
+    if (!ClaimNow(path, name, &memory)) Fail("claim of %s: %s", name, session.reason);
+    close(memory.fd);
+    close(session.socket);
+  }
+  printf("{}\n");
+}
+
 static void Killed(const char* path, const char* name, pid_t daemon) {
   Memory memory;
   if (kill(daemon, SIGKILL) != 0) Fail("kill %d: %s", (int)daemon, strerror(errno));
@@ -140,7 +154,11 @@ int main(int argc, char** argv) {
     Killed(argv[2], argv[3], (pid_t)NumberOf(argv[4]));
     return 0;
   }
-  if (argc < 5) Fail("Usage: client large|small|many|free|killed SOCKET ...");
+  if (Is(argc, argv, "warm", 3)) {
+    Warm(argv[2], argv[3], RoundsOf(argv[4]));
+    return 0;
+  }
+  if (argc < 5) Fail("Usage: client large|small|many|free|warm|killed SOCKET ...");
   Open(argv[2]);
   if (Is(argc, argv, "large", 3)) {
     Large(NumberOf(argv[3]), RoundsOf(argv[4]));
@@ -151,7 +169,7 @@ int main(int argc, char** argv) {
   } else if (Is(argc, argv, "free", 3)) {
     FreeMany(argv[3], RoundsOf(argv[4]));
   } else {
-    Fail("Usage: client large|small|many|free|killed SOCKET ...");
+    Fail("Usage: client large|small|many|free|warm|killed SOCKET ...");
   }
   return 0;
 }
