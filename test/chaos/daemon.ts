@@ -36,6 +36,13 @@ export interface Interval {
   readonly toMs: number;
 }
 
+/** What is in use after a collection, in bytes. */
+export interface Collected {
+  readonly v8: NodeJS.MemoryUsage;
+  /** `free` stays with the C library: of a page in part, at most. */
+  readonly malloc: { readonly used: number; readonly free: number };
+}
+
 export class ChaosDaemon {
   readonly runtimeDir: string;
   device = 'unknown';
@@ -121,13 +128,19 @@ export class ChaosDaemon {
     return this.#companion.errors;
   }
 
-  /** Makes it collect its garbage, so that resident memory is what it retains. */
-  async collect(): Promise<void> {
+  /**
+   * Makes it collect its garbage, so that resident memory is what it retains.
+   *
+   * @returns what V8 and the C library use then, in bytes.
+   */
+  async collect(): Promise<Collected> {
     const answer = await new Promise<string>((resolve) => {
       this.#collected = resolve;
       this.#companion.send('collect');
     });
-    if (answer !== 'done') throw new Error(`the daemon could not collect its garbage: ${answer}`);
+    const [, used, free, v8] = /^done (\d+) (\d+) (.*)$/.exec(answer) ?? [];
+    if (v8 === undefined) throw new Error(`the daemon could not collect its garbage: ${answer}`);
+    return { v8: JSON.parse(v8) as NodeJS.MemoryUsage, malloc: { used: Number(used), free: Number(free) } };
   }
 
   /** Stops it, and continues it after this time. */

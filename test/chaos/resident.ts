@@ -43,23 +43,41 @@ export async function untilSettled(
   }
 }
 
+/** What is resident, and what of it is in use by V8 and by the C library (kilobytes). */
+export interface ResidentAtRest extends Resident {
+  readonly v8Heap: number;
+  readonly v8External: number;
+  readonly mallocUsed: number;
+  readonly mallocFree: number;
+}
+
 /** Without clients. */
-export async function residentAtRest(daemon: ChaosDaemon): Promise<Resident> {
+export async function residentAtRest(daemon: ChaosDaemon): Promise<ResidentAtRest> {
   const { pid } = daemon;
-  await daemon.collect();
+  const { v8, malloc } = await daemon.collect();
   let least = residentOf(pid);
   for (let look = 0; look < LOOKS; look += 1) {
     await rest(LOOK_MS);
     const resident = residentOf(pid);
     if (resident.total < least.total) least = resident;
   }
-  return least;
+  const kilobytes = (bytes: number) => Math.round(bytes / 1024);
+  return {
+    ...least,
+    v8Heap: kilobytes(v8.heapTotal),
+    v8External: kilobytes(v8.external),
+    mallocUsed: kilobytes(malloc.used),
+    mallocFree: kilobytes(malloc.free),
+  };
 }
 
+/** In words. */
+export const residentText = (at: ResidentAtRest): string =>
+  `${at.total} kB (anonymous ${at.anonymous}, files ${at.file}, shared ${at.shared}; V8's heap ${at.v8Heap}, ` +
+  `external ${at.v8External}; malloc'd ${at.mallocUsed}, free ${at.mallocFree})`;
+
 /** A description of excessive growth; undefined if there is none. */
-export function growth(begin: Resident, end: Resident): string | undefined {
+export function growth(begin: ResidentAtRest, end: ResidentAtRest): string | undefined {
   if (end.total <= begin.total * MAX_GROWN) return undefined;
-  const text = ({ total, anonymous, file, shared }: Resident) =>
-    `${total} kB (anonymous ${anonymous}, files ${file}, shared ${shared})`;
-  return `resident memory grew from ${text(begin)} to ${text(end)}`;
+  return `resident memory grew from ${residentText(begin)} to ${residentText(end)}`;
 }

@@ -22,7 +22,7 @@ import { Latencies } from './latencies.js';
 import { now } from './messages.js';
 import type { Resident } from './proc.js';
 import { Random } from './random.js';
-import { growth, residentAtRest, untilSettled } from './resident.js';
+import { growth, residentAtRest, residentText, untilSettled } from './resident.js';
 import { rest } from './rest.js';
 import { Surroundings } from './surroundings.js';
 import { asRoot, DAEMON_USER, policy, VICTIM_UIDS } from './tenants.js';
@@ -147,7 +147,7 @@ class Acts {
     if (chronicle.brokenOff) return this.#result(warm, undefined);
     const begin = await residentAtRest(daemon);
     const quietMs = Math.min(wholeMs * QUIET.share, QUIET.maxMs);
-    say(`victims alone for ${seconds(quietMs)}; ${begin.total} kB are resident`);
+    say(`victims alone for ${seconds(quietMs)}; ${residentText(begin)} are resident`);
     await this.#quiet(quietMs);
     const attackMs = Math.max(began + wholeMs - Date.now(), wholeMs / 4);
     say(
@@ -164,7 +164,7 @@ class Acts {
     const ended = await this.#end();
     if (chronicle.brokenOff) return this.#result(ended, undefined);
     const end = await residentAtRest(daemon);
-    say(`${end.total} kB are resident`);
+    say(`${residentText(end)} are resident`);
     const grew = growth(begin, end);
     if (grew) chronicle.record(grew);
     return this.#result(ended, { begin, end, peakKb: this.#watch.peakKb });

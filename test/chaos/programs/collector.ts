@@ -1,7 +1,7 @@
 /**
  * Loaded into the daemon before its own code (`node --import`): for each line on standard input it collects
- * all garbage, makes V8 and the C library release unused memory, and prints a line on standard output. The
- * daemon itself uses neither.
+ * all garbage, makes V8 and the C library release unused memory, and prints a line on standard output with
+ * what V8 still uses. The daemon itself uses neither.
  */
 import { Session } from 'node:inspector';
 import type { Socket } from 'node:net';
@@ -30,6 +30,7 @@ function trim(): string | undefined {
 (process.stdin as Partial<Socket>).unref?.();
 createInterface({ input: process.stdin }).on('line', () => {
   session.post('HeapProfiler.collectGarbage', (failure) => {
-    process.stdout.write(`collector: ${failure?.message ?? trim() ?? 'done'}\n`);
+    const failed = failure?.message ?? trim();
+    process.stdout.write(`collector: ${failed ?? `done ${process.env.VKMEMD_TEST_MALLOC} ${JSON.stringify(process.memoryUsage())}`}\n`);
   });
 });
