@@ -31,6 +31,8 @@ function trim(): string | undefined {
 createInterface({ input: process.stdin }).on('line', () => {
   session.post('HeapProfiler.collectGarbage', (failure) => {
     const failed = failure?.message ?? trim();
-    process.stdout.write(`collector: ${failed ?? `done ${process.env.VKMEMD_TEST_MALLOC} ${JSON.stringify(process.memoryUsage())}`}\n`);
+    process.stdout.write(
+      `collector: ${failed ?? `done ${process.env.VKMEMD_TEST_MALLOC} ${JSON.stringify(process.memoryUsage())}`}\n`,
+    );
   });
 });
