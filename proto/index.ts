@@ -32,6 +32,7 @@ export * from './contract/requests.js';
 export * from './contract/runtime-dir.js';
 export * from './contract/services.js';
 export * from './contract/size.js';
+export * from './contract/size-bound.js';
 export * from './contract/status.js';
 export * from './contract/system-fault.js';
 export * from './kernel/child.js';

@@ -49,11 +49,8 @@ import { type ImportOptions, importedFd, importRequest } from './request/import.
 import {
   type AllocateManyOptions,
   checkList,
-  inMessages,
   type ManyAllocateOptions,
   type ManyClaimOptions,
-  numbered,
-  rejected,
   settledOf,
   wholeOf,
   withoutIfExists,
@@ -73,6 +70,7 @@ import {
   type SemaphoreClaimOptions,
   type SemaphoreOptions,
 } from './request/semaphores.js';
+import { failureOf, isAnswered, outcomesOf, rejected, sendInMessages } from './request/sent.js';
 import {
   endTicket,
   type MadeTicket,
@@ -351,22 +349,20 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
       ...allocateRequest(withoutIfExists(each), each.grant ?? each.kinds ?? ['MAPPABLE']),
       requestId: randomUUID(),
     }));
-    const made: PromiseSettledResult<Memory>[] = [];
-    const send = (part: readonly Draft<'AllocateRequest'>[]) =>
-      this.#link.request('AllocateMany', { requests: part, allOrNothing });
-    try {
-      for (const part of inMessages('AllocateRequest', requests))
-        made.push(...this.#settled(await send(part), part.length, true));
-    } catch (failure) {
-      if (!allOrNothing && made.length > 0) {
-        const rest = Array.from({ length: requests.length - made.length }, () => rejected(failure));
-        return [...made, ...rest];
-      }
-      const memories = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-      await Promise.all(memories.map((memory) => memory.free().catch(() => undefined)));
-      throw numbered(failure, made.length);
-    }
-    return allOrNothing ? wholeOf(made) : made;
+    const sent = await sendInMessages(requests, async (part) =>
+      this.#settled(
+        await this.#link.request('AllocateMany', { requests: part, allOrNothing }),
+        part.length,
+        true,
+      ),
+    );
+    const made = outcomesOf(sent);
+    const failure = failureOf(sent);
+    if (!failure) return allOrNothing ? wholeOf(made) : made;
+    if (!allOrNothing && isAnswered(sent)) return made;
+    const memories = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    await Promise.all(memories.map((memory) => memory.free().catch(() => undefined)));
+    throw failure.reason;
   }
 
   /**
@@ -379,20 +375,12 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    */
   async claimMany(list: readonly ManyClaimOptions[]): Promise<PromiseSettledResult<Memory>[]> {
     const requests = checkList('list', list).map((each) => claimRequest(each, withoutWait(each)));
-    const claimed: PromiseSettledResult<Memory>[] = [];
-    try {
-      for (const part of inMessages('ClaimRequest', requests)) {
-        const answer = await this.#link.request('ClaimMany', { requests: part });
-        claimed.push(...this.#settled(answer, part.length, false));
-      }
-      return claimed;
-    } catch (failure) {
-      if (claimed.length === 0) throw failure;
-      return [
-        ...claimed,
-        ...Array.from({ length: requests.length - claimed.length }, () => rejected(failure)),
-      ];
-    }
+    const sent = await sendInMessages(requests, async (part) =>
+      this.#settled(await this.#link.request('ClaimMany', { requests: part }), part.length, false),
+    );
+    const failure = failureOf(sent);
+    if (failure && !isAnswered(sent)) throw failure.reason;
+    return outcomesOf(sent);
   }
 
   #settled(

@@ -10,7 +10,6 @@ import {
   asVkmemError,
   closeAll,
   type Draft,
-  encode,
   MAX_MANY,
   MAX_MESSAGE_BYTES,
   MAX_MESSAGE_FDS,
@@ -18,6 +17,7 @@ import {
   type OwnedFd,
   type PartsRequest,
   type ResponseDraft,
+  sizeBound,
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
@@ -104,7 +104,7 @@ export async function* inParts<N extends PartsRequest, O extends MessageName>(
     const outcomes = await makeAll(many, first, end);
     try {
       while (outcomes.length > 0) {
-        const sent = outcomes.splice(0, fitting(many.message, outcomes));
+        const sent = outcomes.splice(0, fitting(outcomes));
         const last = end === count && outcomes.length === 0;
         const response = { part, last, outcomes: sent.map(({ outcome }) => outcome) };
         part += 1;
@@ -199,11 +199,11 @@ function discard<O extends MessageName>(many: Many<O>, { outcome, fds }: Outcome
 }
 
 /** How many of the outcomes fit one message; at least one. */
-function fitting<O extends MessageName>(message: O, outcomes: readonly Outcome<O>[]): number {
+function fitting(outcomes: readonly { readonly outcome: unknown }[]): number {
   let bytes = ENVELOPE_BYTES;
   let count = 0;
   for (const { outcome } of outcomes) {
-    bytes += encode(message, outcome).byteLength + 4;
+    bytes += sizeBound(outcome as object);
     if (bytes > MAX_MESSAGE_BYTES) break;
     count += 1;
   }

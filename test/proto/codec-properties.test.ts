@@ -4,7 +4,15 @@
  * (test/support/schema-messages.ts).
  */
 import { deepStrictEqual, ok } from 'node:assert/strict';
-import { type Draft, decode, encode, type MessageName, packageDefinition, VkmemError } from '@vkmemd/proto';
+import {
+  type Draft,
+  decode,
+  encode,
+  type MessageName,
+  packageDefinition,
+  sizeBound,
+  VkmemError,
+} from '@vkmemd/proto';
 import t from 'tap';
 import { fc } from '../support/properties.js';
 import { type AnyMessage, messageNames, messagesOf } from '../support/schema-messages.js';
@@ -21,6 +29,8 @@ const LABORIOUS = [
   'ErrorInfo',
 ];
 const HANGS_MS = 30_000;
+/** The tag and the length of a message that is a field of another. */
+const FRAME_BYTES = 5;
 
 const pack = (name: string, message: AnyMessage): Buffer =>
   encode(name as MessageName, message as Draft<MessageName>);
@@ -160,4 +170,19 @@ t.test('datagrams of the maximum size that are expensive to decode', async (t) =
   }
   const took = performance.now() - begun;
   t.ok(took < HANGS_MS, `none takes too long (${took.toFixed(0)} ms in all)`);
+});
+
+t.test('the bound of a message is at least its size, and not many times as much', async (t) => {
+  // Its fields' names are no part of the bound, so neither are the keys of a map.
+  const bounded = messageNames.filter((name) => name !== 'ErrorInfo');
+  for (const name of bounded) {
+    const within = fc.property(messagesOf(name), (message) => {
+      const [bound, size] = [sizeBound(message), pack(name, message).byteLength];
+      ok(size + FRAME_BYTES <= bound, `${name}: ${size} bytes are more than ${bound}`);
+    });
+    fc.assert(within, { numRuns: ROUND_TRIPS });
+  }
+  const request = { sizeBytes: 65_536n, kinds: ['KIND_MAPPABLE'], name: 'frames', requestId: 'a'.repeat(36) };
+  const [bound, size] = [sizeBound(request), pack('AllocateRequest', request).byteLength];
+  t.ok(size <= bound && bound < 3 * size, `${bound} for ${size} bytes`);
 });

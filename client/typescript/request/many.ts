@@ -1,25 +1,10 @@
 /**
  * Many: requests that the daemon serves together, in as few messages as possible, and their outcomes.
  */
-import {
-  closeAll,
-  type Decoded,
-  type Draft,
-  encode,
-  errorOf,
-  type KindName,
-  MAX_MANY,
-  MAX_MESSAGE_BYTES,
-  type MessageName,
-  type OwnedFd,
-  VkmemError,
-} from '@vkmemd/proto';
+import { closeAll, type Decoded, errorOf, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Ref } from './arguments.js';
 import type { AllocateOptions, ClaimOptions } from './requests.js';
 import type { TicketRef } from './tickets.js';
-
-/** What the rest of a message may need. */
-const ENVELOPE_BYTES = 64;
 
 /** One of Client.allocateMany(): the options of Client.allocate(), but for `ifExists`. */
 export type ManyAllocateOptions = Omit<AllocateOptions, 'ifExists'> & {
@@ -36,27 +21,6 @@ export interface AllocateManyOptions {
    * of Promise.allSettled().
    */
   readonly allOrNothing?: boolean;
-}
-
-/**
- * Divides the requests into those of one message each.
- * @throws VkmemError INVALID_ARGUMENT for a list that is not an array.
- */
-export function inMessages<N extends MessageName>(name: N, requests: readonly Draft<N>[]): Draft<N>[][] {
-  const messages: Draft<N>[][] = [];
-  let bytes = MAX_MESSAGE_BYTES;
-  for (const request of requests) {
-    const size = encode(name, request).byteLength + 4;
-    const last = messages.at(-1);
-    if (last && last.length < MAX_MANY && bytes + size <= MAX_MESSAGE_BYTES) {
-      last.push(request);
-      bytes += size;
-    } else {
-      messages.push([request]);
-      bytes = ENVELOPE_BYTES + size;
-    }
-  }
-  return messages;
 }
 
 /** @throws VkmemError INVALID_ARGUMENT for a list that is not an array. */
@@ -116,9 +80,6 @@ function without<T extends object>(options: T, field: string, why: string): T {
   throw new VkmemError('INVALID_ARGUMENT', `${field}: ${why}.`, { field });
 }
 
-/** The outcome of a request that failed. */
-export const rejected = (reason: unknown): PromiseRejectedResult => ({ status: 'rejected', reason });
-
 /** The values. @throws the reason of one that the daemon should not have answered in part. */
 export function wholeOf<T>(settled: readonly PromiseSettledResult<T>[]): T[] {
   return settled.map((one) => {
@@ -130,14 +91,4 @@ export function wholeOf<T>(settled: readonly PromiseSettledResult<T>[]): T[] {
       one.reason,
     );
   });
-}
-
-/** A failure whose `index` counts from the first request of the list, `before` of which were in earlier messages. */
-export function numbered(failure: unknown, before: number): unknown {
-  if (!(failure instanceof VkmemError) || failure.metadata.index === undefined || before === 0)
-    return failure;
-  const { code, reason, metadata, next, cause } = failure;
-  const index = before + Number(metadata.index);
-  const renumbered = reason.replace(/^Request \d+:/, `Request ${index}:`);
-  return new VkmemError(code, renumbered, { ...metadata, index: String(index) }, cause, next);
 }
