@@ -135,7 +135,7 @@ gpuTest(`transfers and CUDA take turns, ${ROUNDS} rounds with checked bytes`, as
   });
   t.match(await turns, { wrong: 0 }, 'CUDA found every word of the daemon');
   figure(t, `${ROUNDS} rounds of transfers and CUDA`, ms / ROUNDS, 'ms a round');
-  using fd = log.fd('MAPPABLE');
+  const fd = log.fd('MAPPABLE');
   const mapping = mapFd(fd, { offset: 0n, length: ROUNDS * SIZE, access: 'ro' });
   const words = new Uint32Array(mapping.buffer);
   let wrong = 0;
@@ -143,6 +143,7 @@ gpuTest(`transfers and CUDA take turns, ${ROUNDS} rounds with checked bytes`, as
     if (words[at] !== WORD_OF_A + Math.floor((at * 4) / SIZE)) wrong += 1;
   }
   mapping.unmap();
+  fd.close();
   t.equal(wrong, 0, 'the daemon found every word of CUDA');
   t.match(await client.control.semaphores.get({ id: semaphore.id }), { value: BigInt(2 * ROUNDS) });
   await peer.end();
