@@ -22,10 +22,29 @@ function pidsOf(pid: number | 'self'): string[] {
 
 const uidMapOf = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/uid_map`, 'utf8');
 
+/** What /proc says of this process. It never leaves its namespaces, so that is read once. */
+interface Own {
+  /** Whether its numbers of processes are those of this pid namespace. */
+  readonly numbered: boolean;
+  readonly links: string;
+  readonly uidMap: string;
+}
+
+let read: Own | undefined;
+
+/** @throws Error if /proc does not show this process. */
+function ownNamespaces(): Own {
+  if (read) return read;
+  const [first, ...below] = pidsOf('self');
+  const numbered = first === String(process.pid) && below.length === 0;
+  read = { numbered, links: linksOf('self'), uidMap: uidMapOf('self') };
+  return read;
+}
+
 /** Undefined where this process may not read the links of the other one. */
-function sameLinks(pid: number): boolean | undefined {
+function sameLinks(pid: number, own: Own): boolean | undefined {
   try {
-    return linksOf(pid) === linksOf('self');
+    return linksOf(pid) === own.links;
   } catch {
     return undefined;
   }
@@ -33,14 +52,14 @@ function sameLinks(pid: number): boolean | undefined {
 
 /** @throws Error if /proc does not show the process. */
 function inOurs(pid: number): boolean {
+  const own = ownNamespaces();
   // In a /proc of another pid namespace the number is that of another process.
-  const [own, ...below] = pidsOf('self');
-  if (own !== String(process.pid) || below.length > 0) return false;
-  return sameLinks(pid) ?? (pidsOf(pid).length === 1 && uidMapOf(pid) === uidMapOf('self'));
+  if (!own.numbered) return false;
+  return sameLinks(pid, own) ?? (pidsOf(pid).length === 1 && uidMapOf(pid) === own.uidMap);
 }
 
 /**
- * Reads /proc a few times. A process that has ended, or whose pid is reused, is not one of ours.
+ * Reads /proc. A process that has ended, or whose pid is reused, is not one of ours.
  * @param pid In this pid namespace; 0 for a process outside of it.
  * @param pidfd Borrowed. Without one (before Linux 6.5) the process with that pid now is the one that is looked at.
  */
