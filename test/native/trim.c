@@ -1,7 +1,8 @@
 /*
- * Whenever it is loaded (test/chaos/programs/collector.ts), it returns the C library's free memory to the kernel and
- * says in an environment variable how many bytes of that memory are in use, and how many are free but stay resident
- * because a page has only part of them, at most. Not an addon: Node.js refuses it after that.
+ * Whenever it is loaded (test/chaos/programs/collector.ts), it returns the C library's free memory to the
+ * kernel and says in an environment variable how many bytes of that memory are in use, and how many are free
+ * but stay resident because a page has only part of them, at most. Not an addon: Node.js refuses it after
+ * that.
  */
 #include <malloc.h>
 #include <stdio.h>
