@@ -1,12 +1,13 @@
 /** Whether ratios are worse than those of an earlier run. */
-import { RATIO_NAMES, type RatioName, type Report, startRatios } from './report.js';
+import type { Report } from './report.js';
 import { estimate, rounded } from './samples.js';
 import type { Measured } from './start.js';
+import { measuredRatios, type RatioName, startRatios } from './starts.js';
 
 /** A ratio that is 15 % worse, less what a measurement may be off (2.5 %): so one of 15 % is found. */
 const LIMIT = 1.125;
 
-type Ratios = Readonly<Record<RatioName, number>>;
+type Ratios = { readonly [name in RatioName]?: number };
 
 export interface Verdict {
   readonly name: RatioName;
@@ -21,11 +22,14 @@ export interface Verdict {
 
 /**
  * The earlier report.
+ * @param names Of the ratios to compare, of which it has some.
  * @throws Error where it is not one, or is of --quick.
  */
-export function baseOf(report: unknown): Report {
+export function baseOf(report: unknown, names: readonly RatioName[]): Report {
   const { ratios, quick, machine } = (report ?? {}) as Partial<Report>;
-  for (const name of RATIO_NAMES) {
+  const known = names.filter((name) => ratios?.[name] !== undefined);
+  if (known.length === 0) throw new Error(`it has none of the ratios ${names.join(', ')}`);
+  for (const name of known) {
     const ratio: unknown = ratios?.[name];
     if (typeof ratio !== 'number' || !(ratio > 0)) throw new Error(`ratios.${name} is not a positive number`);
   }
@@ -44,18 +48,23 @@ export function differences(base: Report, now: Pick<Report, 'device' | 'machine'
     .map((name) => `${name} is ${after[name]}, of the base ${before[name]}`);
 }
 
+/** Of the ratios that both have. */
 export const verdictsOf = (base: Ratios, starts: readonly Measured[]): Verdict[] =>
-  RATIO_NAMES.map((name) => {
+  measuredRatios(starts).flatMap((name) => {
+    const before = base[name];
+    if (before === undefined) return [];
     const { value: now, error } = estimate(startRatios(starts, name));
-    const change = now / base[name];
-    return {
-      name,
-      base: base[name],
-      now: rounded(now),
-      change: rounded(change),
-      error: rounded(error),
-      worse: change >= LIMIT,
-    };
+    const change = now / before;
+    return [
+      {
+        name,
+        base: before,
+        now: rounded(now),
+        change: rounded(change),
+        error: rounded(error),
+        worse: change >= LIMIT,
+      },
+    ];
   });
 
 /** Whether a ratio is too near the limit for what its starts differ. */

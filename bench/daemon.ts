@@ -7,15 +7,18 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { connectControl } from '@vkmemd/client';
 import type { Counts } from '@vkmemd/proto';
 
 const PROGRAM = fileURLToPath(new URL('../../daemon/bin/vkmemd.js', import.meta.url));
-/** How long the daemon may take to release everything, in milliseconds. */
-const SETTLE_MS = 5000;
+/** How long the daemon may take to release everything, in milliseconds: some measurements hold very much. */
+const SETTLE_MS = 60_000;
+/** What is measured is never delayed by a limit. */
+const POLICY = '[limits]\nrequests_per_second = 1_000_000\nrequest_burst = 1_000_000\n';
 
 export class BenchDaemon implements AsyncDisposable {
   readonly runtimeDir: string;
@@ -34,10 +37,13 @@ export class BenchDaemon implements AsyncDisposable {
   /**
    * Starts it and waits until it serves.
    * @param runtimeDir exists already; the caller removes it.
+   * @param limits More lines of the policy's `[limits]`.
    * @throws Error where it ends before it is ready; what it logged is shown.
    */
-  static async start(runtimeDir: string): Promise<BenchDaemon> {
-    const args = [PROGRAM, '--runtime-dir', runtimeDir, '--log-level', 'warn'];
+  static async start(runtimeDir: string, limits = ''): Promise<BenchDaemon> {
+    const policy = join(runtimeDir, 'bench.toml');
+    writeFileSync(policy, `${POLICY}${limits}`);
+    const args = [PROGRAM, '--runtime-dir', runtimeDir, '--config', policy, '--log-level', 'warn'];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const kill = () => void child.kill('SIGKILL');
     process.once('exit', kill);

@@ -12,7 +12,9 @@
 // (CLOCK_MONOTONIC) in their order. One request is under way at a time. Any failure ends it with a message
 // and exit code 1.
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>

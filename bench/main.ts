@@ -1,73 +1,40 @@
 /**
- * The benchmark: latencies of claim and allocate, as ratios to a floor in C that is measured in the same run.
+ * The benchmark: what handing memory over costs, as ratios to a floor that is measured in the same run, with goals.
  *
  *   npm run --silent bench -- [OPTION]...
  *
- * USAGE below lists the options. The result goes to standard output, progress to standard error. It starts
- * daemons of its own and leaves nothing behind.
+ * options.ts lists the options, keys.ts the ratios. The result goes to standard output, progress to standard error.
+ * It starts daemons of its own and leaves nothing behind.
  *
- * Exit codes: 0; 1 with --compare where a ratio is worse; 2 for a wrong option or file; 3 for a failure.
+ * Exit codes: 0; 1 with --compare where a ratio is worse, or with --check where a goal is missed; 2 for a wrong option
+ * or file; 3 for a failure.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { baseOf, differences, undecided, verdictLines, verdictsOf } from './compare.js';
 import { compileFloor } from './floor.js';
-import { describe, numbersOf, pin, prioritize } from './machine.js';
-import { agreed, type Report, reportOf, table } from './report.js';
-import { type Effort, type Measured, measureStart } from './start.js';
+import { definitionOf, SOURCES } from './keys.js';
+import { allowed, describe, numbersOf, pin, prioritize } from './machine.js';
+import { deviceOf } from './measurements/device.js';
+import { MEASUREMENTS } from './measurements/index.js';
+import type { Conditions, MeasuredSource, Outcome } from './measurements/measurement.js';
+import { type Options, optionsOf, USAGE, WrongUse } from './options.js';
+import { missed, type Report, reportOf } from './report.js';
+import type { Measured } from './start.js';
+import { measureStarts, RATIO_NAMES } from './starts.js';
+import { table } from './table.js';
 
-/** The size of every memory that is handed out. */
+/** The size of the memory that is handed out, where a key does not say otherwise. */
 const BYTES = 65_536;
-const THOROUGH: Effort = { warmUp: 60, rounds: 30, floor: 300, divisor: 1 };
-const QUICK: Effort = { warmUp: 1, rounds: 2, floor: 50, divisor: 8 };
-/** Starts are repeated until they agree. --quick has one. */
-const MIN_STARTS = 9;
-const MAX_STARTS = 21;
-
-const USAGE = `Usage: npm run --silent bench -- [OPTION]...
-
-Measures claim and allocate of a daemon that it starts, as ratios to the same in C. The daemon is started again
-until ${MIN_STARTS} to ${MAX_STARTS} starts agree.
-
-  --json           print one JSON object in place of a table
-  --quick          measure little, to see that everything works
-  --cpus N         processors for daemon, client and floor together; default 1
-  --compare FILE   compare the ratios with those of FILE (written by --json), and exit with 1 if one is
-                   12.5 % worse: so one of 15 % is found, whatever the noise
-  --help           print this text
-`;
 
 const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
 
-class WrongUse extends Error {}
-
-function optionsOf(args: readonly string[]) {
-  const options = {
-    json: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    cpus: { type: 'string', default: '1' },
-    compare: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  } as const;
-  try {
-    const { values } = parseArgs({ args: [...args], options });
-    if (!/^[1-9]\d{0,3}$/.test(values.cpus))
-      throw new Error(`--cpus ${values.cpus} is not a number from 1 on`);
-    if (values.quick && values.compare !== undefined) {
-      throw new Error('--quick measures too little for --compare');
-    }
-    return { ...values, cpus: Number(values.cpus) };
-  } catch (failure) {
-    throw new WrongUse((failure as Error).message);
-  }
-}
-
 /** @throws WrongUse where it cannot be read, is no report, or was pinned to another number of processors. */
-function readBase(path: string, cpus: number): Report {
+function readBase(path: string, { cpus, only }: Options): Report {
   try {
-    const base = baseOf(JSON.parse(readFileSync(path, 'utf8')));
+    const ratios = RATIO_NAMES.filter((name) => only.includes(name));
+    const base = baseOf(JSON.parse(readFileSync(path, 'utf8')), ratios);
     const pinned = numbersOf(base.machine.pinnedTo).length;
     if (pinned !== cpus) throw new Error(`it was measured with --cpus ${pinned}, this is --cpus ${cpus}`);
     return base;
@@ -76,35 +43,65 @@ function readBase(path: string, cpus: number): Report {
   }
 }
 
-/** Measures until there are enough starts, prints the result. @returns the exit code. */
-async function run({ json, quick, cpus, compare }: ReturnType<typeof optionsOf>, folder: string) {
-  const base = compare === undefined ? undefined : readBase(compare, cpus);
+const reasonOf = (failure: unknown): string =>
+  (failure instanceof Error ? failure.message : String(failure)).split('\n')[0]?.slice(0, 300) ?? '';
+
+/** Measures what is not of the starts. A measurement that fails leaves its reason. */
+async function measureOthers(conditions: Conditions, only: Options['only']) {
+  const outcomes: Partial<Record<MeasuredSource, Outcome | string>> = {};
+  for (const source of SOURCES) {
+    const keys = only.filter((key) => definitionOf(key).from === source);
+    if (source === 'starts' || keys.length === 0) continue;
+    say(keys.join(', '));
+    try {
+      outcomes[source] = await MEASUREMENTS[source](conditions, keys);
+    } catch (failure) {
+      outcomes[source] = reasonOf(failure);
+      say(`${keys.join(', ')}: ${outcomes[source]}`);
+    }
+  }
+  return outcomes;
+}
+
+/** Measures, prints the result. @returns the exit code. */
+async function run(options: Options, folder: string): Promise<number> {
+  const { json, quick, cpus, compare, only, check } = options;
+  const begun = performance.now();
+  const base = compare === undefined ? undefined : readBase(compare, options);
+  const processors = allowed();
   const pinnedTo = pin(cpus);
   if (!prioritize()) say('without priority over other processes, which takes root: the spread may be larger');
-  say('compiling the floor');
+  say(`compiling the floor; on processor ${pinnedTo}`);
   const floorProgram = compileFloor(folder);
-  const effort = quick ? QUICK : THOROUGH;
-  const starts: Measured[] = [];
-  const enough = () => {
-    if (quick || starts.length >= MAX_STARTS) return starts.length > 0;
-    if (starts.length < MIN_STARTS) return false;
-    return agreed(starts) && !(base && undecided(verdictsOf(base.ratios, starts)));
-  };
-  while (!enough()) {
-    say(`start ${starts.length + 1}, on processor ${pinnedTo}`);
-    starts.push(await measureStart(process.execPath, { folder, floorProgram, bytes: BYTES, effort }));
-  }
-  const report = reportOf(starts, { payloadBytes: BYTES, quick, machine: describe(pinnedTo) });
-  const verdicts = base ? verdictsOf(base.ratios, starts) : [];
-  if (!quick && !agreed(starts))
-    say(`the ${starts.length} starts do not agree: other programs disturb this machine`);
+  const ratios = RATIO_NAMES.filter((name) => only.includes(name));
+  const verdicts = (starts: readonly Measured[]) => (base ? verdictsOf(base.ratios, starts) : []);
+  const starts = await measureStarts({
+    ...{ folder, floorProgram, bytes: BYTES, quick, ratios, say },
+    undecided: (measured) => undecided(verdicts(measured)),
+  });
+  const [own = 0] = allowed();
+  const other = processors.filter((processor) => !allowed().includes(processor)).at(-1) ?? own;
+  const conditions = { folder, floorProgram, bytes: BYTES, quick, own, other, say };
+  const outcomes = await measureOthers(conditions, only);
+  const report = reportOf(starts, outcomes, {
+    date: new Date().toISOString().slice(0, 10),
+    options: process.argv.slice(2).join(' '),
+    payloadBytes: BYTES,
+    seconds: Math.round((performance.now() - begun) / 1000),
+    quick,
+    device: starts[0]?.device ?? (await deviceOf(conditions)),
+    machine: describe(pinnedTo),
+  });
   for (const difference of base ? differences(base, report) : []) say(difference);
+  const compared = verdicts(starts);
   process.stdout.write(
     json
-      ? `${JSON.stringify(base ? { ...report, compared: verdicts } : report)}\n`
-      : `${[table(report), ...verdictLines(verdicts)].join('\n')}\n`,
+      ? `${JSON.stringify(base ? { ...report, compared } : report)}\n`
+      : `${[table(report), ...verdictLines(compared)].join('\n')}\n`,
   );
-  return verdicts.some(({ worse }) => worse) ? 1 : 0;
+  const failed = check ? missed(report) : [];
+  if (failed.length > 0) say(`missed: ${failed.join(', ')}`);
+  return failed.length > 0 || compared.some(({ worse }) => worse) ? 1 : 0;
 }
 
 async function main(): Promise<number> {

@@ -1,98 +1,131 @@
-/** The report: what all starts measured, as one JSON object and as a table. */
-import { FLOORS, type FloorMode } from './floor.js';
+/** The report: every key with its goal, and what the ratios were made of, as one JSON object. */
+import { boundText, isMet } from './goals.js';
+import { definitionOf, KEY_NAMES, type KeyName } from './keys.js';
 import type { Machine } from './machine.js';
-import { FLOOR_OF, OPERATIONS, type OperationName } from './operations.js';
-import { estimate, type Figures, figuresOf, type Round, ratioOf, rounded } from './samples.js';
+import type { MeasuredSource, Outcome } from './measurements/measurement.js';
+import { FLOORS, type FloorName, OPERATION_NAMES, type OperationName } from './operations/index.js';
+import { estimate, type Figures, figuresOf, type Round, rounded } from './samples.js';
 import type { Measured } from './start.js';
+import { measuredRatios, operationRatios, type RatioName, startRatios } from './starts.js';
+
+/** A key, measured or not. */
+export interface KeyResult {
+  readonly value: number | null;
+  readonly unit: string;
+  /** Such as `<= 4 x`; null without one. */
+  readonly goal: string | null;
+  readonly moonshot: number | null;
+  /** Null without a goal, or where it cannot be decided. */
+  readonly met: boolean | null;
+  /** Why it was not measured, or with what difference to its goal. */
+  readonly reason?: string;
+}
+
+type Some<Name extends string, Value> = { readonly [name in Name]?: Value };
 
 /** Times are microseconds. */
 export interface Report {
-  readonly floor: Readonly<Record<FloorMode, Figures>>;
-  /** p50 of an operation to p50 of its floor (samples.ts); what `--compare` compares. */
-  readonly ratios: Readonly<Record<RatioName, number>>;
+  /** The day, as 2026-12-03. */
+  readonly date: string;
+  /** The options that it was measured with. */
+  readonly options: string;
+  /** Each key that was measured. Of those of the starts: p50 to p50 (samples.ts), which `--compare` compares. */
+  readonly ratios: Some<KeyName, number>;
+  readonly keys: Readonly<Record<KeyName, KeyResult>>;
   /** The same ratio in each start, in their order: how far it varies. */
-  readonly ratiosByStart: Readonly<Record<RatioName, readonly number[]>>;
-  readonly measured: Readonly<Record<OperationName, Figures & { readonly vsFloor: number }>>;
+  readonly ratiosByStart: Some<RatioName, readonly number[]>;
+  readonly floor: Some<FloorName, Figures>;
+  readonly measured: Some<OperationName, Figures & { readonly vsFloor: number }>;
+  /** What the other keys were made of. */
+  readonly details: Some<MeasuredSource, Outcome['details']>;
   readonly payloadBytes: number;
   readonly starts: number;
+  readonly seconds: number;
   /** Measured with --quick: no figure can be relied on. */
   readonly quick: boolean;
   readonly device: string;
   readonly machine: Machine;
 }
 
-/** Ratio -> its operation. */
-export const RATIOS = {
-  claimVsFloor: 'claim',
-  wireClaimVsFloor: 'wireClaim',
-  allocateVsFloor: 'allocate',
-  grpcAllocateVsFloor: 'grpcAllocate',
-} as const satisfies Readonly<Record<string, OperationName>>;
-export type RatioName = keyof typeof RATIOS;
-export const RATIO_NAMES = Object.keys(RATIOS) as readonly RatioName[];
+export type About = Pick<
+  Report,
+  'date' | 'options' | 'payloadBytes' | 'seconds' | 'quick' | 'machine' | 'device'
+>;
 
-/** A ratio in each start. */
-export function startRatios(starts: readonly Measured[], name: RatioName): number[] {
-  const operation = RATIOS[name];
-  return starts.map((start) => ratioOf(start.operations[operation], start.floor[FLOOR_OF[operation]]));
-}
+/** What was measured, apart from the starts, or why not. */
+export type Outcomes = Some<MeasuredSource, Outcome | string>;
 
-/** The standard error of a ratio that is small enough, as a share. */
-const SMALL_ERROR = 0.02;
-
-/** Whether the starts agree on every ratio. */
-export const agreed = (starts: readonly Measured[]): boolean =>
-  RATIO_NAMES.every((name) => estimate(startRatios(starts, name)).error <= SMALL_ERROR);
-
-const record = <Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) =>
-  Object.fromEntries(names.map((name) => [name, value(name)])) as Readonly<Record<Name, Value>>;
-
-export function reportOf(
-  starts: readonly Measured[],
-  about: { readonly payloadBytes: number; readonly quick: boolean; readonly machine: Machine },
-): Report {
-  const figures = (rounds: (start: Measured) => readonly Round[]) => figuresOf(starts.flatMap(rounds));
-  const byStart = record(RATIO_NAMES, (name) => startRatios(starts, name).map(rounded));
-  const ratios = record(RATIO_NAMES, (name) => rounded(estimate(byStart[name]).value));
-  const vsFloor = (operation: OperationName) =>
-    ratios[RATIO_NAMES.find((name) => RATIOS[name] === operation) as RatioName];
+function keyResult(key: KeyName, value: number | undefined, reason: string | undefined): KeyResult {
+  const { unit, goal, moonshot } = definitionOf(key);
+  const known = value !== undefined && goal !== undefined;
+  const met = known ? isMet(goal, value) && (reason === undefined || null) : null;
   return {
-    floor: record(FLOORS, (mode) => figures(({ floor }) => floor[mode])),
-    ratios,
-    ratiosByStart: byStart,
-    measured: record(OPERATIONS, (name) => ({
-      ...figures(({ operations }) => operations[name]),
-      vsFloor: vsFloor(name),
-    })),
-    ...about,
-    starts: starts.length,
-    device: starts[0]?.device ?? 'unknown',
+    value: value ?? null,
+    unit,
+    goal: goal ? boundText(goal, unit) : null,
+    moonshot: moonshot ?? null,
+    met,
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 
-const COLUMNS = ['p50', 'p99', 'mean', 'spread', 'client cpu', 'daemon cpu', 'cycles', 'vs floor'];
-const row = (name: string, cells: readonly string[]) =>
-  [name.padEnd(16), ...cells.map((cell) => cell.padStart(11))].join('').trimEnd();
+const some = <Name extends string, Value>(
+  names: readonly Name[],
+  value: (name: Name) => Value | undefined,
+): Some<Name, Value> =>
+  Object.fromEntries(
+    names.flatMap((name) => {
+      const one = value(name);
+      return one === undefined ? [] : [[name, one]];
+    }),
+  ) as Some<Name, Value>;
 
-function line(name: string, figures: Figures, ratio = ''): string {
-  const { client, daemon } = figures.processor;
-  const [p50, p99, mean, clientTime, daemonTime] = [
-    figures.p50,
-    figures.p99,
-    figures.mean,
-    client,
-    daemon,
-  ].map((us) => us.toFixed(1)) as [string, string, string, string, string];
-  const spread = `${(figures.spread * 100).toFixed(1)} %`;
-  return row(name, [p50, p99, mean, spread, clientTime, daemonTime, String(figures.iterations), ratio]);
+export function reportOf(starts: readonly Measured[], outcomes: Outcomes, about: About): Report {
+  const ratiosByStart = some(measuredRatios(starts), (name) => startRatios(starts, name).map(rounded));
+  const ofStarts = some(measuredRatios(starts), (name) => estimate(startRatios(starts, name)).value);
+  const values: Partial<Record<KeyName, number>> = { ...ofStarts };
+  const reasons: Partial<Record<KeyName, string>> = {};
+  for (const key of KEY_NAMES) {
+    const { from } = definitionOf(key);
+    const outcome = from === 'starts' ? undefined : outcomes[from];
+    if (typeof outcome === 'string') reasons[key] = outcome;
+    else if (outcome) {
+      const { [key]: value } = outcome.values;
+      const { [key]: reason } = outcome.reasons ?? {};
+      if (value !== undefined) values[key] = value;
+      if (reason !== undefined) reasons[key] = reason;
+    }
+  }
+  const keys = Object.fromEntries(
+    KEY_NAMES.map((key) => {
+      const value = values[key];
+      const reason = reasons[key] ?? (value === undefined ? 'it was not chosen' : undefined);
+      return [key, keyResult(key, value === undefined ? undefined : rounded(value), reason)];
+    }),
+  ) as Record<KeyName, KeyResult>;
+  const figures = (rounds: (start: Measured) => readonly Round[] | undefined) => {
+    const all = starts.flatMap((start) => rounds(start) ?? []);
+    return all.length > 0 ? figuresOf(all) : undefined;
+  };
+  return {
+    ...about,
+    ratios: some(KEY_NAMES, (key) => keys[key].value ?? undefined),
+    keys,
+    ratiosByStart,
+    floor: some(FLOORS, (name) => figures(({ floor }) => floor[name])),
+    measured: some(OPERATION_NAMES, (name) => {
+      const measured = figures(({ operations }) => operations[name]);
+      const vsFloor = () => rounded(estimate(operationRatios(starts, name)).value);
+      return measured && { ...measured, vsFloor: vsFloor() };
+    }),
+    details: some(Object.keys(outcomes) as MeasuredSource[], (source) => {
+      const outcome = outcomes[source];
+      return typeof outcome === 'object' ? outcome.details : undefined;
+    }),
+    starts: starts.length,
+  };
 }
 
-export function table({ floor, measured, machine, device, payloadBytes, starts }: Report): string {
-  return [
-    `${device}; ${machine.cpu}, pinned to ${machine.pinnedTo}; Linux ${machine.kernel}; Node.js ${machine.node.slice(1)}`,
-    `${payloadBytes} bytes, ${starts} starts; microseconds of a cycle; cpu is processor time`,
-    row('', COLUMNS),
-    ...FLOORS.map((mode) => line(`floor ${mode}`, floor[mode])),
-    ...OPERATIONS.map((name) => line(name, measured[name], `${measured[name].vsFloor.toFixed(2)} x`)),
-  ].join('\n');
-}
+/** The keys whose goal was missed. */
+export const missed = ({ keys }: Pick<Report, 'keys'>): KeyName[] =>
+  KEY_NAMES.filter((key) => keys[key].met === false);

@@ -1,5 +1,5 @@
 /**
- * One start: a process that starts a daemon, a floor and clients, measures some rounds and sends them to its
+ * One start: a process that starts a daemon, floors and clients, measures some rounds and sends them to its
  * parent. Main starts it again and again, on the processors to which it is pinned itself.
  *
  * It ends when its parent does, and leaves nothing behind.
@@ -9,9 +9,14 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BenchDaemon } from './daemon.js';
-import { FLOORS, Floor, type FloorMode } from './floor.js';
-import { FLOOR_OF, OPERATIONS, type OperationName, Operations } from './operations.js';
+import { AsyncDisposableStack } from '@vkmemd/proto';
+import { BenchDaemon, processorTime } from './daemon.js';
+import { Floor } from './floor.js';
+import { GrpcCalls } from './grpc/calls.js';
+import { ECHO, GrpcFloor } from './grpc/floor.js';
+import { getAllocation } from './operations/grpc-get.js';
+import { type FloorName, floorsOf, OPERATIONS, type OperationName } from './operations/index.js';
+import { performed } from './operations/operation.js';
 import { type Round, roundOf, type Sample } from './samples.js';
 
 /** How much is measured. */
@@ -19,7 +24,7 @@ export interface Effort {
   /** Rounds that do not count, before those that do: V8 compiles both ends within some thousand claims. */
   readonly warmUp: number;
   readonly rounds: number;
-  /** In a round, requests of each floor, and the number by which an operation's are divided (see CYCLES). */
+  /** In a round, requests of each floor in C, and the number by which the cycles of all else are divided. */
   readonly floor: number;
   readonly divisor: number;
 }
@@ -29,25 +34,24 @@ export interface StartOptions {
   readonly folder: string;
   /** The program of compileFloor(). */
   readonly floorProgram: string;
-  /** Of every memory that is handed out. */
+  /** Of the memory that is handed out. */
   readonly bytes: number;
   readonly effort: Effort;
+  /** What is measured, with its floors. */
+  readonly operations: readonly OperationName[];
 }
 
-/** What one start measured. */
+type Rounds<Name extends string> = { readonly [name in Name]?: readonly Round[] };
+
+/** What one start measured, of each that was chosen. */
 export interface Measured {
   readonly device: string;
-  readonly floor: Readonly<Record<FloorMode, readonly Round[]>>;
-  readonly operations: Readonly<Record<OperationName, readonly Round[]>>;
+  readonly floor: Rounds<FloorName>;
+  readonly operations: Rounds<OperationName>;
 }
 
-/** In a round: each runs for about ten milliseconds. */
-const CYCLES: Readonly<Record<OperationName, number>> = {
-  claim: 48,
-  wireClaim: 48,
-  allocate: 16,
-  grpcAllocate: 12,
-};
+/** In a round. */
+const GRPC_FLOOR_CYCLES = 24;
 
 const PROGRAM = fileURLToPath(import.meta.url);
 
@@ -68,45 +72,66 @@ export async function measureStart(node: string, options: StartOptions): Promise
   return measured;
 }
 
-const byName = <Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) =>
-  Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, Value>;
-
-async function sample(
-  daemon: BenchDaemon,
-  operations: Operations,
-  name: OperationName,
-  cycles: number,
-): Promise<Sample> {
-  const [usage, used] = [process.cpuUsage(), daemon.processorTime];
-  const times = await operations.perform(name, cycles);
-  const served = daemon.processorTime - used;
-  const { user, system } = process.cpuUsage(usage);
-  return { ...times, client: user + system, daemon: served };
+/** A floor or an operation, ready to be sampled once a round. */
+interface Sampled {
+  readonly rounds: Round[];
+  readonly sample: () => Promise<Sample>;
 }
 
-async function measure({ folder, floorProgram, bytes, effort }: StartOptions): Promise<Measured> {
+const sampled = (sample: () => Promise<Sample>): Sampled => ({ rounds: [], sample });
+
+/** An empty call of gRPC with the bytes of the one that is compared with it. */
+async function openGrpcFloor(opened: AsyncDisposableStack, folder: string, cycles: number): Promise<Sampled> {
+  const floor = opened.use(await GrpcFloor.start(folder));
+  const calls = opened.use(new GrpcCalls(floor.socket, ECHO, getAllocation('floor')));
+  const echo = { cycle: async () => void (await calls.call()), [Symbol.asyncDispose]: async () => {} };
+  return sampled(() => performed(echo, cycles, () => processorTime(floor.pid)));
+}
+
+/** @param opened Takes what must be closed. */
+async function openAll(opened: AsyncDisposableStack, daemon: BenchDaemon, options: StartOptions) {
+  const { folder, floorProgram, bytes, effort } = options;
+  const cyclesOf = (count: number) => Math.ceil(count / effort.divisor);
+  const floors = new Map<FloorName, Sampled>();
+  const operations = new Map<OperationName, Sampled>();
+  const inC = opened.use(new Floor(floorProgram, bytes));
+  for (const name of floorsOf(options.operations)) {
+    floors.set(
+      name,
+      name === 'grpc'
+        ? await openGrpcFloor(opened, folder, cyclesOf(GRPC_FLOOR_CYCLES))
+        : sampled(() => inC.run(name, effort.floor)),
+    );
+  }
+  for (const name of options.operations) {
+    const { open, cycles } = OPERATIONS[name];
+    const operation = opened.use(await open({ runtimeDir: daemon.runtimeDir, bytes }));
+    operations.set(
+      name,
+      sampled(() => performed(operation, cyclesOf(cycles), () => daemon.processorTime)),
+    );
+  }
+  return { floors, operations };
+}
+
+async function measure(options: StartOptions): Promise<Measured> {
+  const { folder, effort } = options;
   const runtimeDir = join(folder, 'run');
   mkdirSync(runtimeDir);
   await using daemon = await BenchDaemon.start(runtimeDir);
-  await using floor = new Floor(floorProgram, bytes);
-  await using operations = await Operations.open(runtimeDir, bytes);
-  const floors = byName(FLOORS, (): Round[] => []);
-  const rounds = byName(OPERATIONS, (): Round[] => []);
+  await using opened = new AsyncDisposableStack();
+  const { floors, operations } = await openAll(opened, daemon, options);
   for (let round = 0; round < effort.warmUp + effort.rounds; round += 1) {
-    for (const mode of FLOORS) {
-      floors[mode].push(roundOf(await floor.run(mode, effort.floor)));
-      for (const name of OPERATIONS.filter((operation) => FLOOR_OF[operation] === mode)) {
-        const cycles = Math.ceil(CYCLES[name] / effort.divisor);
-        rounds[name].push(roundOf(await sample(daemon, operations, name, cycles)));
+    for (const [floor, { rounds, sample }] of floors) {
+      rounds.push(roundOf(await sample()));
+      for (const [name, operation] of operations) {
+        if (OPERATIONS[name].floor === floor) operation.rounds.push(roundOf(await operation.sample()));
       }
     }
   }
-  const counting = (all: readonly Round[]) => all.slice(effort.warmUp);
-  return {
-    device: daemon.device,
-    floor: byName(FLOORS, (mode) => counting(floors[mode])),
-    operations: byName(OPERATIONS, (name) => counting(rounds[name])),
-  };
+  const counting = (all: ReadonlyMap<string, Sampled>) =>
+    Object.fromEntries([...all].map(([name, { rounds }]) => [name, rounds.slice(effort.warmUp)]));
+  return { device: daemon.device, floor: counting(floors), operations: counting(operations) };
 }
 
 if (process.argv[1] === PROGRAM && process.send) {

@@ -36,7 +36,7 @@ const KINDS: Readonly<Record<string, readonly [atOnce: number, once: () => Promi
     1,
     async () => {
       const { next } = JSON.parse(await page(`/api/v1/allocations?limit=500${after}`));
-      after = next === null ? '' : `&after=${next}`;
+      after = next === null ? '' : `&after=${encodeURIComponent(next)}`;
     },
   ],
 };

@@ -13,11 +13,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connect, connectControl } from '@vkmemd/client';
-import { CONTROL_SOCKET, encode, type KindName, VkmemError } from '@vkmemd/proto';
+import { CONTROL_SOCKET, type KindName, VkmemError } from '@vkmemd/proto';
 import { BenchDaemon, processorTime } from '../daemon.js';
+import { ECHO } from '../grpc/floor.js';
 import { allowed, describe, pinProcess, prioritize } from '../machine.js';
+import { getAllocation } from '../operations/grpc-get.js';
+import { Program } from '../program.js';
 import { quantile } from '../samples.js';
-import { Worker } from './worker.js';
 
 const NAME = 'bench';
 const LOADS = ['quiet', 'budget', 'list', 'scrape', 'pages'] as const;
@@ -132,9 +134,12 @@ async function claimsUnder(
   ms: number,
 ): Promise<Claims> {
   const { runtimeDir } = daemon;
-  const claimer = Worker.start('claimer', [runtimeDir, NAME], places.claimer, -20);
+  const claimer = Program.node('front/claimer', [runtimeDir, NAME], { processor: places.claimer, nice: -20 });
   await claimer.line();
-  const busy = load === 'quiet' ? undefined : Worker.start('load', [runtimeDir, load], places.others, 5);
+  const busy =
+    load === 'quiet'
+      ? undefined
+      : Program.node('front/load', [runtimeDir, load], { processor: places.others, nice: 5 });
   await busy?.line();
   await pause(ms / 5);
   const begun = performance.now();
@@ -165,7 +170,10 @@ async function pausesOf(daemon: BenchDaemon, places: Places, ms: number) {
   for (const load of ['quiet', 'list', 'scrape', 'pages']) {
     // The first round compiles.
     for (const round of ['warm', 'measured']) {
-      const busy = load === 'quiet' ? undefined : Worker.start('load', [runtimeDir, load], places.others);
+      const busy =
+        load === 'quiet'
+          ? undefined
+          : Program.node('front/load', [runtimeDir, load], { processor: places.others });
       await busy?.line();
       await worstPause(runtimeDir);
       await pause(round === 'warm' ? ms / 2 : ms);
@@ -179,22 +187,22 @@ async function pausesOf(daemon: BenchDaemon, places: Places, ms: number) {
 /** Medians of an empty call and of GetAllocation in microseconds, all on one processor. */
 async function unaryCalls(daemon: BenchDaemon, { folder, core }: Places, calls: number) {
   const socket = join(folder, 'floor.sock');
-  const server = Worker.start('unary', ['server', socket], core);
+  const server = Program.node('grpc/server', [socket], { processor: core });
   await server.line();
-  const request = Buffer.from(encode('GetAllocationRequest', { allocation: { name: NAME } })).toString('hex');
+  const request = getAllocation(NAME).toString('hex');
   pinProcess(daemon.front, String(core));
   const measure = async (at: string, method: string) => {
-    const client = Worker.start('unary', ['client', at, method, request, String(calls)], core);
+    const client = Program.node('front/unary', [at, method, request, String(calls)], { processor: core });
     return JSON.parse(await client.line()) as number[];
   };
   const rounds = [];
   for (let round = 0; round < 5; round += 1) {
-    const floor = quantile(await measure(socket, '/bench.Floor/Echo'), 0.5);
+    const floor = quantile(await measure(socket, ECHO), 0.5);
     const control = join(daemon.runtimeDir, CONTROL_SOCKET);
     const call = quantile(await measure(control, '/vkmem.v1.MemoryService/GetAllocation'), 0.5);
     rounds.push({ floor, call, ratio: call / floor });
   }
-  void server.stop().catch(() => {});
+  await server.end();
   const best = rounds.sort((one, other) => one.ratio - other.ratio)[2];
   return best ?? { floor: 0, call: 0, ratio: 0 };
 }

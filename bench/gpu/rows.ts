@@ -2,6 +2,7 @@
  * The rows of the GPU benchmark: what is measured, its goal, and the report. Every row is in every report: one that
  * could not be measured has the reason.
  */
+import { type Bound, boundText, isMet } from '../goals.js';
 import { median, rounded } from '../samples.js';
 
 export const GIB = 2 ** 30;
@@ -11,10 +12,8 @@ export const LARGE = 64 * GIB;
 export const MANY = 1000;
 
 /** A bound: of vkmemd's own figure, or of its ratio to the native one. */
-interface Goal {
+interface Goal extends Bound {
   readonly of: 'vkmemd' | 'ratio';
-  readonly atMost?: number;
-  readonly atLeast?: number;
   /** It is decided only with the size, or the number, that it was set for. */
   readonly with?: 'LARGE' | 'MANY';
 }
@@ -107,10 +106,7 @@ export const sizeText = (bytes: number): string =>
 
 const manyText = (many: number): string => (many < 1000 ? String(many) : `${Math.floor(many / 1000)} 000`);
 
-function goalText({ atMost, atLeast, of }: Goal, unit: string): string {
-  const suffix = of === 'ratio' ? 'x' : unit;
-  return atMost === undefined ? `>= ${atLeast} ${suffix}` : `<= ${atMost} ${suffix}`;
-}
+const goalText = (goal: Goal, unit: string): string => boundText(goal, goal.of === 'ratio' ? 'x' : unit);
 
 /** Collects the rows while phases run. */
 export class Rows {
@@ -163,9 +159,8 @@ export class Rows {
   }
 }
 
-function met({ atMost = Infinity, atLeast = 0 }: Goal, value: number | null): boolean | null {
-  return value === null ? null : value <= atMost && value >= atLeast;
-}
+const met = (goal: Goal, value: number | null): boolean | null =>
+  value === null ? null : isMet(goal, value);
 
 const number = (value: number | null): string => (value === null ? '' : String(Number(value.toPrecision(4))));
 

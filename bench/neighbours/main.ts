@@ -16,8 +16,8 @@ import { connect } from '@vkmemd/client';
 import { HANDOFF_SOCKET } from '@vkmemd/proto';
 import { BenchDaemon } from '../daemon.js';
 import { compileFloor, Floor } from '../floor.js';
-import { Worker } from '../front/worker.js';
 import { allowed, describe, type Machine, pin, pinProcess, prioritize } from '../machine.js';
+import { Program } from '../program.js';
 import { quantile, rounded } from '../samples.js';
 
 const NAME = 'bench';
@@ -72,9 +72,12 @@ interface Places {
   readonly churnBytes: number;
 }
 
-function neighbour(load: string, runtimeDir: string, { other, churnBytes }: Places): Worker {
+function neighbour(load: string, runtimeDir: string, { other, churnBytes }: Places): Program {
   const stranger = FLOODS.includes(load) && process.getuid?.() === 0 ? STRANGER : undefined;
-  return Worker.start('../neighbours/load', [runtimeDir, load, String(churnBytes)], other, 0, stranger);
+  return Program.node('neighbours/load', [runtimeDir, load, String(churnBytes)], {
+    processor: other,
+    uid: stranger,
+  });
 }
 
 async function measure(load: string, runtimeDir: string, floor: Floor, places: Places): Promise<Measured[]> {
@@ -84,7 +87,7 @@ async function measure(load: string, runtimeDir: string, floor: Floor, places: P
   await busy?.line();
   const begun = performance.now();
   const args = [runtimeDir, NAME, String(places.milliseconds)];
-  const client = Worker.start('../neighbours/client', args, places.own);
+  const client = Program.node('neighbours/client', args, { processor: places.own });
   const taken: Record<Operation, number[]> = JSON.parse(await client.line());
   const seconds = (performance.now() - begun) / 1000;
   const done = Number((await busy?.stop()) ?? 0);

@@ -7,10 +7,13 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { baseOf, undecided, verdictLines, verdictsOf } from '#bench/compare.js';
+import { KEY_NAMES } from '#bench/keys.js';
 import { numbersOf } from '#bench/machine.js';
-import { agreed, reportOf, table } from '#bench/report.js';
+import { type Report, reportOf } from '#bench/report.js';
 import { estimate, median, quantile } from '#bench/samples.js';
 import type { Measured } from '#bench/start.js';
+import { agreed, RATIO_NAMES } from '#bench/starts.js';
+import { table } from '#bench/table.js';
 import { driverUnderTest, plainEnvironment, root, temporaryFolder } from '../support/daemon.js';
 
 const FIGURES = {
@@ -55,9 +58,18 @@ function start(factor: number, noise = 0): Measured {
   };
 }
 
-const about = { payloadBytes: 65_536, quick: false, machine: MACHINE };
+const about = {
+  date: '2026-12-04',
+  options: '',
+  payloadBytes: 65_536,
+  seconds: 100,
+  quick: false,
+  machine: MACHINE,
+  device: 'a device',
+};
+const reported = (starts: readonly Measured[]): Report => reportOf(starts, {}, about);
 const verdictOf = (base: readonly Measured[], now: readonly Measured[]) =>
-  verdictsOf(reportOf(base, about).ratios, now).map(({ name, worse }) => (worse ? name : ''));
+  verdictsOf(reported(base).ratios, now).map(({ name, worse }) => (worse ? name : ''));
 
 const compiler = spawnSync(process.env.CC ?? 'cc', ['--version']);
 const noCompiler = compiler.error ? `no C compiler here: ${compiler.error.message}` : false;
@@ -66,30 +78,29 @@ t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   const tmp = temporaryFolder(t);
   const { status, stdout, stderr } = bench(tmp, '--quick', '--json');
   t.equal(status, 0, `exit code 0 ${stderr}`);
-  const reported = JSON.parse(stdout);
-  t.match(reported, {
-    floor: { claim: FIGURES, allocate: FIGURES },
-    ratios: {
-      claimVsFloor: Number,
-      wireClaimVsFloor: Number,
-      allocateVsFloor: Number,
-      grpcAllocateVsFloor: Number,
-    },
-    measured: { claim: FIGURES, wireClaim: FIGURES, allocate: FIGURES, grpcAllocate: FIGURES },
+  const report = JSON.parse(stdout);
+  const operations = ['claim', 'wireClaim', 'reclaim', 'allocate', 'grpcAllocate', 'grpcGet'];
+  t.match(report, {
+    floor: { claim: FIGURES, allocate: FIGURES, grpc: FIGURES },
+    measured: Object.fromEntries(operations.map((name) => [name, FIGURES])),
     payloadBytes: 65_536,
     starts: 1,
     quick: true,
     device: /./,
     machine: { cpu: /./, pinnedTo: /^\d+$/, cpus: Number, kernel: /./, node: process.version },
   });
-  for (const [name, ratio] of Object.entries(reported.ratios)) {
-    t.ok(Number.isFinite(ratio) && Number(ratio) > 0, `${name} is a ratio`);
+  t.strictSame(Object.keys(report.keys), KEY_NAMES, 'every key is there');
+  for (const key of KEY_NAMES) {
+    const { value, reason } = report.keys[key];
+    t.equal(report.ratios[key] ?? null, value, key);
+    if (value === null) t.match(reason, /./, `${key}: a reason`);
+    else t.ok(Number.isFinite(value) && value >= 0, `${key} is a number`);
   }
-  for (const { processor } of Object.values<typeof FIGURES>(reported.measured)) {
+  for (const { processor } of Object.values<typeof FIGURES>(report.measured)) {
     t.ok(Number(processor.client) > 0 && Number(processor.daemon) > 0, 'processor time of both');
   }
-  t.match(table(reported), /^claim .* x$/m);
-  t.throws(() => baseOf(reported), /--quick/, 'it is no base to compare with');
+  t.match(table(report), /^claim .* x$/m);
+  t.throws(() => baseOf(report, RATIO_NAMES), /--quick/, 'it is no base to compare with');
   t.strictSame(readdirSync(tmp), [], 'no file is left');
 });
 
@@ -98,7 +109,7 @@ t.test('wrong use ends it before anything is started', async (t) => {
   const other = join(tmp, 'other.json');
   writeFileSync(
     other,
-    JSON.stringify({ ...reportOf([start(10)], about), machine: { ...MACHINE, pinnedTo: '0,1' } }),
+    JSON.stringify({ ...reported([start(10)]), machine: { ...MACHINE, pinnedTo: '0,1' } }),
   );
   const broken = join(tmp, 'broken.json');
   writeFileSync(broken, '{"ratios":{"claimVsFloor":"10"}}');
@@ -133,12 +144,12 @@ t.test('a ratio that is 15 % worse is found, noise is not', async (t) => {
     ),
     ['claimVsFloor', '', '', ''],
   );
-  const verdicts = verdictsOf(reportOf(base, about).ratios, [start(12), start(12.1)]);
+  const verdicts = verdictsOf(reported(base).ratios, [start(12), start(12.1)]);
   t.match(verdictLines(verdicts)[0], /^WORSE claimVsFloor: 12\.05, base 10\.0\d: (19|20)\.\d % worse/);
 });
 
 t.test('starts are repeated until they agree and are not near the limit', async (t) => {
-  const ratios = reportOf([start(10)], about).ratios;
+  const { ratios } = reported([start(10)]);
   t.equal(agreed([start(10), start(10.1), start(10.2)]), true);
   t.equal(agreed([start(10), start(12), start(17)]), false);
   t.equal(undecided(verdictsOf(ratios, [start(11.1), start(11.4)])), true);

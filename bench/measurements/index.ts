@@ -1,0 +1,16 @@
+/** What measures the keys that are not of the starts. */
+import type { MeasuredSource, Measurement } from './measurement.js';
+
+const none: Measurement = async () => {
+  throw new Error('it is not measured yet');
+};
+
+export const MEASUREMENTS: Readonly<Record<MeasuredSource, Measurement>> = {
+  bytes: none,
+  sessions: none,
+  ledger: none,
+  neighbour: none,
+  crowd: none,
+  idle: none,
+  resident: none,
+};
