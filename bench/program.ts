@@ -24,9 +24,8 @@ export class Program {
     this.#exit = once(child, 'exit');
     // Waited for in end(), and noticed by a missing line.
     this.#exit.catch(() => {});
-    const kill = () => child.kill('SIGKILL');
-    process.once('exit', kill);
-    child.once('exit', () => process.off('exit', kill));
+    process.once('exit', this.kill);
+    child.once('exit', () => process.off('exit', this.kill));
     // A program that has ended is noticed by its missing line.
     child.stdin?.on('error', () => {});
     if (!child.stdout) throw new Error('no standard output');
@@ -44,6 +43,13 @@ export class Program {
     ];
     const [first = command, ...rest] = wrapped;
     return new Program(spawn(first, rest, { stdio: ['pipe', 'pipe', 'inherit'] }));
+  }
+
+  /** Starts a program that prints nothing. @throws Error where it is not installed. */
+  static server(command: string, args: readonly string[]): Program {
+    const program = Program.start(command, args);
+    if (!program.pid) throw new Error(`${command} is not installed`);
+    return program;
   }
 
   /** Starts NAME.js, relative to this folder. */
@@ -74,6 +80,14 @@ export class Program {
     const last = await this.line();
     await this.#exit;
     return last;
+  }
+
+  readonly kill = (): void => void this.#child.kill('SIGKILL');
+
+  /** Ends a program by SIGTERM. */
+  async terminate(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    await this.#exit;
   }
 
   /** Ends it. @throws Error where it does not end well. */

@@ -1,4 +1,5 @@
 /** What measures the keys that are not of the starts. */
+import { measureBytes } from './bytes.js';
 import type { MeasuredSource, Measurement } from './measurement.js';
 
 const none: Measurement = async () => {
@@ -6,7 +7,7 @@ const none: Measurement = async () => {
 };
 
 export const MEASUREMENTS: Readonly<Record<MeasuredSource, Measurement>> = {
-  bytes: none,
+  bytes: measureBytes,
   sessions: none,
   ledger: none,
   neighbour: none,
