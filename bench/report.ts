@@ -8,6 +8,9 @@ import { estimate, type Figures, figuresOf, type Round, rounded } from './sample
 import type { Measured } from './start.js';
 import { measuredRatios, operationRatios, type RatioName, startRatios } from './starts.js';
 
+/** The reason of a key that `--only` does not name. */
+export const NOT_CHOSEN = 'it was not chosen';
+
 /** A key, measured or not. */
 export interface KeyResult {
   readonly value: number | null;
@@ -99,7 +102,7 @@ export function reportOf(starts: readonly Measured[], outcomes: Outcomes, about:
   const keys = Object.fromEntries(
     KEY_NAMES.map((key) => {
       const value = values[key];
-      const reason = reasons[key] ?? (value === undefined ? 'it was not chosen' : undefined);
+      const reason = reasons[key] ?? (value === undefined ? NOT_CHOSEN : undefined);
       return [key, keyResult(key, value === undefined ? undefined : rounded(value), reason)];
     }),
   ) as Record<KeyName, KeyResult>;

@@ -1,7 +1,7 @@
 /** The report for a terminal: the figures of the starts, and the keys with their goals. */
 import { definitionOf, KEY_NAMES, type KeyName } from './keys.js';
 import { FLOORS, OPERATION_NAMES } from './operations/index.js';
-import type { KeyResult, Report } from './report.js';
+import { type KeyResult, NOT_CHOSEN, type Report } from './report.js';
 import type { Figures } from './samples.js';
 
 const COLUMNS = ['p50', 'p99', 'mean', 'spread', 'client cpu', 'daemon cpu', 'cycles', 'vs floor'];
@@ -46,7 +46,7 @@ export function table(report: Report): string {
   return [
     `${device}; ${machine.cpu}, pinned to ${machine.pinnedTo}; Linux ${machine.kernel}; Node.js ${machine.node.slice(1)}`,
     ...figureLines(report),
-    ...KEY_NAMES.map((key) => keyLine(key, keys[key])),
+    ...KEY_NAMES.filter((key) => keys[key].reason !== NOT_CHOSEN).map((key) => keyLine(key, keys[key])),
   ].join('\n');
 }
 

@@ -8,13 +8,13 @@
  * have a processor each where there are four; otherwise they share the second one, where the claiming one has priority.
  * The result goes to standard output, progress to standard error.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connect, connectControl } from '@vkmemd/client';
 import { CONTROL_SOCKET, type KindName, VkmemError } from '@vkmemd/proto';
-import { BenchDaemon, processorTime } from '../daemon.js';
+import { BenchDaemon, processorTime, residentKib } from '../daemon.js';
 import { ECHO } from '../grpc/floor.js';
 import { allowed, describe, pinProcess, prioritize } from '../machine.js';
 import { getAllocation } from '../operations/grpc-get.js';
@@ -207,8 +207,7 @@ async function unaryCalls(daemon: BenchDaemon, { folder, core }: Places, calls: 
   return best ?? { floor: 0, call: 0, ratio: 0 };
 }
 
-const residentMib = (pid: number): number =>
-  Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);
+const residentMib = (pid: number): number => Math.round(residentKib(pid, 'VmRSS') / 1024);
 
 /** Processor time in milliseconds until gRPC answers, with the driver's, and resident memory in MiB. */
 async function startFigures(places: Places) {

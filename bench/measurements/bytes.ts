@@ -4,10 +4,11 @@ import { GrpcCalls } from '../grpc/calls.js';
 import { BYTES as BYTES_METHOD, GrpcFloor } from '../grpc/floor.js';
 import type { KeyName } from '../keys.js';
 import { openClaim } from '../operations/claim.js';
-import { type Operation, performed } from '../operations/operation.js';
+import type { Operation } from '../operations/operation.js';
 import { Redis } from '../redis.js';
-import { figuresOf, type Round, ratioOf, roundOf } from '../samples.js';
-import { type Conditions, type Measurement, type Outcome, startDaemon } from './measurement.js';
+import { figuresOf, ratioOf } from '../samples.js';
+import { byTurns } from '../turns.js';
+import { type Conditions, type Measurement, startDaemon } from './measurement.js';
 
 const BYTES = 64 * 2 ** 20;
 const CLAIMS = 20;
@@ -38,39 +39,28 @@ const COPIERS: Readonly<
   },
 };
 
-interface Counted {
-  readonly operation: Operation;
-  readonly cycles: number;
-  readonly rounds: Round[];
-}
-
 export const measureBytes: Measurement = async (conditions, keys) => {
   await using opened = new AsyncDisposableStack();
   const reasons: { [key in KeyName]?: string } = {};
-  const copies = new Map<Copy, Counted>();
+  const copies: { readonly key: Copy; readonly operation: Operation; readonly cycles: number }[] = [];
   for (const key of Object.keys(COPIERS) as Copy[]) {
     if (!keys.includes(key)) continue;
     try {
-      const operation = await COPIERS[key](opened, conditions);
-      copies.set(key, { operation, cycles: COPIES, rounds: [] });
+      copies.push({ key, operation: await COPIERS[key](opened, conditions), cycles: COPIES });
     } catch (failure) {
       reasons[key] = (failure as Error).message;
     }
   }
   const daemon = opened.use(await startDaemon(conditions));
-  const place = { runtimeDir: daemon.runtimeDir, bytes: BYTES };
-  const claim: Counted = { operation: opened.use(await openClaim(place)), cycles: CLAIMS, rounds: [] };
-  const [warmUp, rounds] = conditions.quick ? [0, 2] : [10, 20];
-  for (let round = 0; round < warmUp + rounds; round += 1) {
-    for (const { operation, cycles, rounds: all } of [claim, ...copies.values()]) {
-      const sample = await performed(operation, cycles, () => 0);
-      if (round >= warmUp) all.push(roundOf(sample));
-    }
+  const claim = opened.use(await openClaim({ runtimeDir: daemon.runtimeDir, bytes: BYTES }));
+  const effort = conditions.quick ? { warmUp: 0, rounds: 2 } : { warmUp: 10, rounds: 20 };
+  const [claims = [], ...copied] = await byTurns([{ operation: claim, cycles: CLAIMS }, ...copies], effort);
+  const values: { [key in KeyName]?: number } = {};
+  const p50: { [what: string]: number } = { claim: figuresOf(claims).p50 };
+  for (const [index, { key }] of copies.entries()) {
+    const rounds = copied[index] ?? [];
+    values[key] = ratioOf(rounds, claims);
+    p50[key] = figuresOf(rounds).p50;
   }
-  const values: Outcome['values'] = Object.fromEntries(
-    [...copies].map(([key, copy]) => [key, ratioOf(copy.rounds, claim.rounds)]),
-  );
-  const microseconds = (counted: Counted) => figuresOf(counted.rounds).p50;
-  const p50 = Object.fromEntries([...copies].map(([key, copy]) => [key, microseconds(copy)]));
-  return { values, reasons, details: { p50: { claim: microseconds(claim), ...p50 } } };
+  return { values, reasons, details: { p50 } };
 };

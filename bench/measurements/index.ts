@@ -1,6 +1,8 @@
 /** What measures the keys that are not of the starts. */
 import { measureBytes } from './bytes.js';
+import { measureLedger } from './ledger.js';
 import type { MeasuredSource, Measurement } from './measurement.js';
+import { measureSessions } from './sessions.js';
 
 const none: Measurement = async () => {
   throw new Error('it is not measured yet');
@@ -8,8 +10,8 @@ const none: Measurement = async () => {
 
 export const MEASUREMENTS: Readonly<Record<MeasuredSource, Measurement>> = {
   bytes: measureBytes,
-  sessions: none,
-  ledger: none,
+  sessions: measureSessions,
+  ledger: measureLedger,
   neighbour: none,
   crowd: none,
   idle: none,

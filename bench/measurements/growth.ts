@@ -1,0 +1,73 @@
+/**
+ * Whether a claim costs more where a daemon holds very much: claims of two daemons by turns, of which one holds little
+ * and the other much, and the memory of the latter for each that it holds.
+ */
+import { AsyncDisposableStack } from '@vkmemd/proto';
+import type { BenchDaemon } from '../daemon.js';
+import { openClaim } from '../operations/claim.js';
+import { Program } from '../program.js';
+import { type Figures, figuresOf } from '../samples.js';
+import { byTurns, type Turn } from '../turns.js';
+import { type Conditions, pause, startDaemon } from './measurement.js';
+
+interface Amounts {
+  readonly what: 'sessions' | 'allocations';
+  readonly few: number;
+  readonly many: number;
+  /** Of the policy. */
+  readonly limits?: string;
+}
+
+export interface Grown {
+  readonly few: Figures;
+  readonly many: Figures;
+  /** What was held: fewer than wanted, where a limit of the surroundings permits no more. */
+  readonly held: number;
+  readonly kibEach: number;
+}
+
+const CYCLES = 200;
+/** Until the daemon's garbage is collected. */
+const SETTLE_MS = 4000;
+
+async function hold(holder: Program, what: string, count: number): Promise<number> {
+  holder.write(`${what} ${count}`);
+  return Number(await holder.line());
+}
+
+async function settledKib(daemon: BenchDaemon, quick: boolean): Promise<number> {
+  await pause(quick ? 0 : SETTLE_MS);
+  return daemon.ownKib;
+}
+
+/** A daemon that holds `count`, and an operation that claims from it. */
+async function openFull(
+  opened: AsyncDisposableStack,
+  conditions: Conditions,
+  { what, few, many, limits }: Amounts,
+) {
+  const daemon = opened.use(await startDaemon(conditions, limits));
+  const claim = opened.use(await openClaim({ runtimeDir: daemon.runtimeDir, bytes: conditions.bytes }));
+  const holder = Program.node('holder', [daemon.runtimeDir], { processor: conditions.other });
+  opened.defer(() => holder.end());
+  const least = await hold(holder, what, few);
+  const before = await settledKib(daemon, conditions.quick);
+  const held = many > few ? await hold(holder, what, many) : least;
+  const grown = held > least ? (await settledKib(daemon, conditions.quick)) - before : 0;
+  const turn: Turn = { operation: claim, cycles: conditions.quick ? 10 : CYCLES };
+  return { turn, held, kibEach: grown / Math.max(held - least, 1) };
+}
+
+export async function measureGrowth(conditions: Conditions, amounts: Amounts): Promise<Grown> {
+  await using opened = new AsyncDisposableStack();
+  const little = await openFull(opened, conditions, { ...amounts, many: amounts.few });
+  const much = await openFull(opened, conditions, amounts);
+  const effort = conditions.quick ? { warmUp: 0, rounds: 2 } : { warmUp: 10, rounds: 30 };
+  const [few = [], many = []] = await byTurns([little.turn, much.turn], effort);
+  const { held, kibEach } = much;
+  return { few: figuresOf(few), many: figuresOf(many), held, kibEach };
+}
+
+/** Why a goal that is set for `wanted` cannot be met, where fewer were held. */
+export const fewer = (held: number, wanted: number, what: string): string | undefined =>
+  held < wanted ? `with ${held} ${what} in place of ${wanted}` : undefined;
