@@ -1,5 +1,6 @@
 /** What measures the keys that are not of the starts. */
 import { measureBytes } from './bytes.js';
+import { measureCrowd } from './crowd.js';
 import { measureLedger } from './ledger.js';
 import type { MeasuredSource, Measurement } from './measurement.js';
 import { measureSessions } from './sessions.js';
@@ -13,7 +14,7 @@ export const MEASUREMENTS: Readonly<Record<MeasuredSource, Measurement>> = {
   sessions: measureSessions,
   ledger: measureLedger,
   neighbour: none,
-  crowd: none,
+  crowd: measureCrowd,
   idle: none,
   resident: none,
 };

@@ -155,8 +155,8 @@ static inline bool FailWithStatus(Session* session, Field status) {
                      (const char*)text.bytes);
 }
 
-// Receives one message; false also where it is an error. With body it has this field of it.
-static inline bool ReceiveBody(Session* session, int field, Field* body) {
+// Receives one message, with its fds.
+static inline bool Receive(Session* session) {
   char control[CMSG_SPACE(sizeof(int) * kMaxFds)] __attribute__((aligned(8)));
   struct iovec bytes = {session->message, sizeof session->message};
   struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
@@ -175,10 +175,20 @@ static inline bool ReceiveBody(Session* session, int field, Field* body) {
     session->fd_count = (int)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     memcpy(session->fds, CMSG_DATA(part), sizeof(int) * (size_t)session->fd_count);
   }
+  return true;
+}
+
+// Takes the body of the received message; false also where it is an error.
+static inline bool TakeBody(Session* session, int field, Field* body) {
   if (FindField(session->message, session->length, kError, body)) return FailWithStatus(session, *body);
   if (FindField(session->message, session->length, (uint64_t)field, body)) return true;
   CloseFds(session);
   return HandoffFail(session, "the daemon's message has no field %d", field);
+}
+
+// Receives one message; false also where it is an error. With body it has this field of it.
+static inline bool ReceiveBody(Session* session, int field, Field* body) {
+  return Receive(session) && TakeBody(session, field, body);
 }
 
 // Returns the challenge of a Welcome (docs/protocol.md, "The challenge"): this process opened the connection.
