@@ -24,13 +24,21 @@ export class BenchDaemon implements AsyncDisposable {
   readonly runtimeDir: string;
   /** The device's name, as the driver says it. */
   readonly device: string;
+  /** Of the device, 32 hexadecimal digits. */
+  readonly uuid: string;
   readonly #child: ChildProcess;
   readonly #kill: () => void;
 
-  private constructor(child: ChildProcess, runtimeDir: string, device: string, kill: () => void) {
+  private constructor(
+    child: ChildProcess,
+    runtimeDir: string,
+    device: { readonly name: string; readonly deviceUuid: Uint8Array } | undefined,
+    kill: () => void,
+  ) {
     this.#child = child;
     this.runtimeDir = runtimeDir;
-    this.device = device;
+    this.device = device?.name ?? 'unknown';
+    this.uuid = Buffer.from(device?.deviceUuid ?? []).toString('hex');
     this.#kill = kill;
   }
 
@@ -51,7 +59,7 @@ export class BenchDaemon implements AsyncDisposable {
       await startLine(child);
       const control = connectControl({ runtimeDir });
       const { devices } = await control.devices().finally(() => control.close());
-      return new BenchDaemon(child, runtimeDir, devices[0]?.name ?? 'unknown', kill);
+      return new BenchDaemon(child, runtimeDir, devices[0], kill);
     } catch (failure) {
       kill();
       throw failure;

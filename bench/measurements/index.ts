@@ -1,8 +1,10 @@
 /** What measures the keys that are not of the starts. */
 import { measureBytes } from './bytes.js';
 import { measureCrowd } from './crowd.js';
+import { measureIdle } from './idle.js';
 import { measureLedger } from './ledger.js';
 import type { MeasuredSource, Measurement } from './measurement.js';
+import { measureResident } from './resident.js';
 import { measureSessions } from './sessions.js';
 
 const none: Measurement = async () => {
@@ -15,6 +17,6 @@ export const MEASUREMENTS: Readonly<Record<MeasuredSource, Measurement>> = {
   ledger: measureLedger,
   neighbour: none,
   crowd: measureCrowd,
-  idle: none,
-  resident: none,
+  idle: measureIdle,
+  resident: measureResident,
 };
