@@ -4,6 +4,7 @@
  * budget    16 GetBudget calls under way
  * list      one ListAllocations call after the other
  * scrape    one request of /metrics after the other
+ * watch     both in turns
  * pages     one page of 500 allocations after the other, as JSON
  */
 import { request } from 'node:http';
@@ -32,6 +33,13 @@ const KINDS: Readonly<Record<string, readonly [atOnce: number, once: () => Promi
   budget: [16, () => control.budget()],
   list: [1, () => control.list()],
   scrape: [1, () => page('/metrics')],
+  watch: [
+    1,
+    async () => {
+      await control.list();
+      await page('/metrics');
+    },
+  ],
   pages: [
     1,
     async () => {

@@ -4,18 +4,15 @@ import { measureCrowd } from './crowd.js';
 import { measureIdle } from './idle.js';
 import { measureLedger } from './ledger.js';
 import type { MeasuredSource, Measurement } from './measurement.js';
+import { measureNeighbour } from './neighbour.js';
 import { measureResident } from './resident.js';
 import { measureSessions } from './sessions.js';
-
-const none: Measurement = async () => {
-  throw new Error('it is not measured yet');
-};
 
 export const MEASUREMENTS: Readonly<Record<MeasuredSource, Measurement>> = {
   bytes: measureBytes,
   sessions: measureSessions,
   ledger: measureLedger,
-  neighbour: none,
+  neighbour: measureNeighbour,
   crowd: measureCrowd,
   idle: measureIdle,
   resident: measureResident,

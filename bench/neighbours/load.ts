@@ -4,6 +4,7 @@
  * connects  opens connections as fast as it can, and keeps the last 500 of them
  * hellos    the same with a Hello on each, which it closes once it is answered
  * churn     allocates BYTES, writes a byte to each page, and frees, over and over
+ * allocates the same without writing
  *
  * Prints `ready` once it has done that once, and at the end how often it did.
  */
@@ -72,12 +73,14 @@ async function flood(keep: (socket: OwnedFd) => void): Promise<void> {
   }
 }
 
-async function churn(size: number): Promise<void> {
+async function churn(size: number, writes: boolean): Promise<void> {
   await using client = await connect({ runtimeDir, clientName: 'bench churn', timeoutMs: 60_000 });
   while (!stopped) {
     const memory = await client.allocate({ size });
-    const touched = memory.map().bytes;
-    for (let at = 0; at < size; at += PAGE) touched[at] = 1;
+    if (writes) {
+      const { bytes: touched } = memory.map();
+      for (let at = 0; at < size; at += PAGE) touched[at] = 1;
+    }
     await memory.free();
     did();
   }
@@ -91,7 +94,8 @@ const KINDS: Readonly<Record<string, () => Promise<void>>> = {
       if (open.length > MAX_OPEN) open.shift()?.close();
     }),
   hellos: () => flood(greet),
-  churn: () => churn(Number(bytes)),
+  churn: () => churn(Number(bytes), true),
+  allocates: () => churn(Number(bytes), false),
 };
 const work = KINDS[kind];
 if (!work) throw new Error(`no load ${kind}`);
