@@ -23,10 +23,10 @@ export const RATIO_NAMES = Object.keys(RATIOS) as readonly RatioName[];
 
 const THOROUGH: Effort = { warmUp: 60, rounds: 30, floor: 300, divisor: 1 };
 const QUICK: Effort = { warmUp: 1, rounds: 2, floor: 50, divisor: 8 };
-/** Starts are repeated until they agree, or that took too long. */
-export const MIN_STARTS = 9;
+/** Starts are repeated until they agree, but no longer than that. */
+export const MIN_STARTS = 5;
 export const MAX_STARTS = 21;
-const MAX_MS = 200_000;
+const MAX_MS = 180_000;
 /** The standard error of a ratio that is small enough, as a share. */
 const SMALL_ERROR = 0.02;
 
@@ -87,8 +87,8 @@ export async function measureStarts(options: StartsOptions): Promise<Measured[]>
   const starts: Measured[] = [];
   const enough = () => {
     if (quick || starts.length >= MAX_STARTS) return starts.length > 0;
-    if (starts.length < MIN_STARTS) return false;
-    return performance.now() > end || (agreed(starts) && !undecided(starts));
+    if (performance.now() > end) return true;
+    return starts.length >= MIN_STARTS && agreed(starts) && !undecided(starts);
   };
   while (!enough()) {
     say(`start ${starts.length + 1}`);

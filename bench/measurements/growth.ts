@@ -26,7 +26,7 @@ export interface Grown {
   readonly kibEach: number;
 }
 
-const CYCLES = 200;
+const CYCLES = 100;
 /** Until the daemon's garbage is collected. */
 const SETTLE_MS = 4000;
 
@@ -62,7 +62,7 @@ export async function measureGrowth(conditions: Conditions, amounts: Amounts): P
   await using opened = new AsyncDisposableStack();
   const little = await openFull(opened, conditions, { ...amounts, many: amounts.few });
   const much = await openFull(opened, conditions, amounts);
-  const effort = conditions.quick ? { warmUp: 0, rounds: 2 } : { warmUp: 10, rounds: 30 };
+  const effort = conditions.quick ? { warmUp: 0, rounds: 2 } : { warmUp: 80, rounds: 60 };
   const [few = [], many = []] = await byTurns([little.turn, much.turn], effort);
   const { held, kibEach } = much;
   return { few: figuresOf(few), many: figuresOf(many), held, kibEach };

@@ -34,8 +34,12 @@ export async function confirmed(client: Client): Promise<void> {
   throw new Error('memory that was not allocated was granted');
 }
 
+/** A slow operation has fewer cycles in a sample, so that no sample takes long. */
+const SAMPLE_NS = 20_000_000n;
+const MIN_CYCLES = 2;
+
 /**
- * Performs an operation, `cycles` times, back to back.
+ * Performs an operation, `cycles` times or fewer, back to back.
  * @param served The processor time that the other end has used, in microseconds.
  */
 export async function performed(
@@ -45,15 +49,19 @@ export async function performed(
 ): Promise<Sample> {
   const [usage, used] = [process.cpuUsage(), served()];
   const times = new BigUint64Array(cycles + 1);
-  times[0] = process.hrtime.bigint();
-  for (let i = 1; i <= cycles; i += 1) {
+  const begun = process.hrtime.bigint();
+  times[0] = begun;
+  let done = 0;
+  for (let now = begun; done < cycles && (done < MIN_CYCLES || now - begun < SAMPLE_NS); ) {
     await cycle();
-    times[i] = process.hrtime.bigint();
+    done += 1;
+    now = process.hrtime.bigint();
+    times[done] = now;
   }
   await confirm?.();
   const since = (from: number, to: number) => Number((times[to] ?? 0n) - (times[from] ?? 0n)) / 1000;
-  const latencies = Array.from({ length: cycles }, (_, index) => since(index, index + 1));
+  const latencies = Array.from({ length: done }, (_, index) => since(index, index + 1));
   const daemon = served() - used;
   const { user, system } = process.cpuUsage(usage);
-  return { latencies, total: since(0, cycles), client: user + system, daemon };
+  return { latencies, total: since(0, done), client: user + system, daemon };
 }

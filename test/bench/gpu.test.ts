@@ -8,7 +8,8 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { uuidText } from '@vkmemd/proto';
 import t from 'tap';
-import { PAGE, partOf, readReport, recorded, withPart } from '#bench/gpu/document.js';
+import { partOf, recorded } from '#bench/document/gpu.js';
+import { PAGE, readReport, withPart } from '#bench/document/page.js';
 import { GIB, type Report, ROWS, type Row, Rows } from '#bench/gpu/rows.js';
 import { ControlWire } from '../support/control-wire.js';
 import { fakeCuda } from '../support/cuda-programs.js';
@@ -164,11 +165,11 @@ t.test('rows: medians, ratios, goals', async (t) => {
 
 t.test('the page is generated from the recorded report', async (t) => {
   const page = readFileSync(PAGE, 'utf8');
-  const report = readReport();
-  t.equal(withPart(page, partOf(report)), page, 'npm run docs:performance has no more to write');
+  const report = readReport<Report>('gpu');
+  t.equal(withPart(page, 'gpu', partOf(report)), page, 'npm run docs:performance has no more to write');
   if (report)
     t.equal(recorded(JSON.stringify(report)), readFileSync(join(root, 'docs/performance-gpu.json'), 'utf8'));
-  const changed = withPart(page, partOf(sample()));
+  const changed = withPart(page, 'gpu', partOf(sample()));
   t.match(changed, 'A GPU, driver 1, CUDA 13.0, Linux 6.18, 16 CPUs, Node.js 24.21.0, on 2026-12-03.');
   t.match(changed, '\n| allocate 64 GiB, zeroed | 170 ms | 310 ms | 0.548 | <= 200 ms, met |\n');
   t.match(
@@ -180,8 +181,8 @@ t.test('the page is generated from the recorded report', async (t) => {
     changed,
     '\n| attach 64 GiB in a fresh process, to the first byte | not measured: no device | | | <= 1.4 x |\n',
   );
-  t.equal(withPart(changed, partOf(report)), page, 'what is around the part stays');
-  t.throws(() => withPart('# A page\n', ''), /lacks the markers/);
+  t.equal(withPart(changed, 'gpu', partOf(report)), page, 'what is around the part stays');
+  t.throws(() => withPart('# A page\n', 'gpu', ''), /lacks the markers/);
   const { rows } = JSON.parse(recorded(JSON.stringify(sample())));
   t.strictSame(
     rows.filter((row: Row) => row.samples),

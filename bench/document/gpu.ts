@@ -1,20 +1,5 @@
-/**
- * Writes the part of docs/performance.md about a GPU, between its markers, from docs/performance-gpu.json.
- *
- *   npm run --silent docs:performance [-- REPORT]    REPORT: what `bench:gpu --json` printed; it is taken over first
- *
- * A test compares the two files. Samples of single rounds are left out.
- */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { type Report, ROWS, type Row } from './rows.js';
-
-const docs = (name: string): string => fileURLToPath(new URL(`../../../docs/${name}`, import.meta.url));
-export const PAGE = docs('performance.md');
-export const DATA = docs('performance-gpu.json');
-
-const BEGIN = '<!-- Generated from performance-gpu.json by `npm run docs:performance`. -->';
-const END = '<!-- End of the generated part. -->';
+/** The part of docs/performance.md about a GPU, and its report. Samples of single rounds are left out. */
+import { type Report, ROWS, type Row } from '../gpu/rows.js';
 
 const cell = (value: number | null): string => (value === null ? '' : String(Number(value.toPrecision(4))));
 
@@ -49,14 +34,6 @@ export function partOf(report: Report | undefined): string {
   ].join('\n');
 }
 
-/** @throws Error where the page lacks the markers. */
-export function withPart(page: string, part: string): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin)
-    throw new Error('docs/performance.md lacks the markers of its generated part');
-  return `${page.slice(0, begin)}${BEGIN}\n\n${part}\n\n${page.slice(end)}`;
-}
-
 /** A report as it is recorded. @throws Error if it is none. */
 export function recorded(text: string): string {
   const report: Report = JSON.parse(text);
@@ -67,13 +44,4 @@ export function recorded(text: string): string {
   }
   const rows = report.rows.map(({ samples: _, ...row }) => row);
   return `${JSON.stringify({ ...report, rows }, null, 2)}\n`;
-}
-
-export const readReport = (): Report | undefined =>
-  existsSync(DATA) ? JSON.parse(readFileSync(DATA, 'utf8')) : undefined;
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [report] = process.argv.slice(2);
-  if (report !== undefined) writeFileSync(DATA, recorded(readFileSync(report, 'utf8')));
-  writeFileSync(PAGE, withPart(readFileSync(PAGE, 'utf8'), partOf(readReport())));
 }
