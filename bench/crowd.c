@@ -88,7 +88,7 @@ static bool Answered(Session* session) {
     close(receive_fd(session->socket, data));
     return true;
   }
-  if (!Receive(session)) Fail(session->reason);
+  if (!ReceiveMessage(session)) Fail(session->reason);
   if (FindField(session->message, session->length, kRelease, &answer)) return false;
   Memory memory = {.fd = -1};
   if (!TakeBody(session, kClaim, &answer) || !TakeMemory(session, answer, &memory)) Fail(session->reason);

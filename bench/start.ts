@@ -23,6 +23,8 @@ import { type Round, roundOf, type Sample } from './samples.js';
 export interface Effort {
   /** Rounds that do not count, before those that do: V8 compiles both ends within some thousand claims. */
   readonly warmUp: number;
+  /** How many times as many cycles a round has that does not count. */
+  readonly warmUpFactor: number;
   readonly rounds: number;
   /** In a round, requests of each floor in C, and the number by which the cycles of all else are divided. */
   readonly floor: number;
@@ -75,17 +77,18 @@ export async function measureStart(node: string, options: StartOptions): Promise
 /** A floor or an operation, ready to be sampled once a round. */
 interface Sampled {
   readonly rounds: Round[];
-  readonly sample: () => Promise<Sample>;
+  /** @param factor Of the cycles. */
+  readonly sample: (factor: number) => Promise<Sample>;
 }
 
-const sampled = (sample: () => Promise<Sample>): Sampled => ({ rounds: [], sample });
+const sampled = (sample: Sampled['sample']): Sampled => ({ rounds: [], sample });
 
 /** An empty call of gRPC with the bytes of the one that is compared with it. */
 async function openGrpcFloor(opened: AsyncDisposableStack, folder: string, cycles: number): Promise<Sampled> {
   const floor = opened.use(await GrpcFloor.start(folder));
   const calls = opened.use(new GrpcCalls(floor.socket, ECHO, getAllocation('floor')));
   const echo = { cycle: async () => void (await calls.call()), [Symbol.asyncDispose]: async () => {} };
-  return sampled(() => performed(echo, cycles, () => processorTime(floor.pid)));
+  return sampled((factor) => performed(echo, cycles * factor, () => processorTime(floor.pid)));
 }
 
 /** @param opened Takes what must be closed. */
@@ -108,7 +111,7 @@ async function openAll(opened: AsyncDisposableStack, daemon: BenchDaemon, option
     const operation = opened.use(await open({ runtimeDir: daemon.runtimeDir, bytes }));
     operations.set(
       name,
-      sampled(() => performed(operation, cyclesOf(cycles), () => daemon.processorTime)),
+      sampled((factor) => performed(operation, cyclesOf(cycles) * factor, () => daemon.processorTime)),
     );
   }
   return { floors, operations };
@@ -122,10 +125,11 @@ async function measure(options: StartOptions): Promise<Measured> {
   await using opened = new AsyncDisposableStack();
   const { floors, operations } = await openAll(opened, daemon, options);
   for (let round = 0; round < effort.warmUp + effort.rounds; round += 1) {
+    const factor = round < effort.warmUp ? effort.warmUpFactor : 1;
     for (const [floor, { rounds, sample }] of floors) {
-      rounds.push(roundOf(await sample()));
+      rounds.push(roundOf(await sample(factor)));
       for (const [name, operation] of operations) {
-        if (OPERATIONS[name].floor === floor) operation.rounds.push(roundOf(await operation.sample()));
+        if (OPERATIONS[name].floor === floor) operation.rounds.push(roundOf(await operation.sample(factor)));
       }
     }
   }

@@ -21,8 +21,8 @@ export const RATIOS = {
 export type RatioName = keyof typeof RATIOS;
 export const RATIO_NAMES = Object.keys(RATIOS) as readonly RatioName[];
 
-const THOROUGH: Effort = { warmUp: 60, rounds: 30, floor: 300, divisor: 1 };
-const QUICK: Effort = { warmUp: 1, rounds: 2, floor: 50, divisor: 8 };
+const THOROUGH: Effort = { warmUp: 60, warmUpFactor: 4, rounds: 30, floor: 300, divisor: 1 };
+const QUICK: Effort = { warmUp: 1, warmUpFactor: 1, rounds: 2, floor: 50, divisor: 8 };
 /** Starts are repeated until they agree, but no longer than that. */
 export const MIN_STARTS = 5;
 export const MAX_STARTS = 21;

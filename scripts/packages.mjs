@@ -60,7 +60,7 @@ const needed = (purpose) => ({
 });
 
 /**
- * The same for packages that may be missing: without them tests are skipped. Ubuntu has no chromium-common.
+ * The same for packages that may be missing: without them tests are skipped, or less is measured. Ubuntu has no chromium-common.
  */
 const wanted = (purpose) =>
   purpose === 'test'
@@ -78,7 +78,10 @@ const wanted = (purpose) =>
         strace: () => onPath('strace'),
         systemd: () => onPath('systemd-analyze'),
       }
-    : { ...(purpose === 'package-crossed' && EMULATOR) };
+    : {
+        ...(purpose === 'package-crossed' && EMULATOR),
+        ...(purpose === 'bench' && { 'redis-server': () => onPath('redis-server') }),
+      };
 
 const missingOf = (list) => Object.keys(list).filter((name) => !list[name]());
 const asRoot = process.getuid?.() === 0;
@@ -130,6 +133,7 @@ async function installNeeded(purpose) {
 
 /** What happens without a wanted package. */
 const WITHOUT = {
+  bench: 'what needs it is not measured',
   test: 'tests that need it are skipped',
   'package-crossed': 'the package has no cached data of V8',
 };

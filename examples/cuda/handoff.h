@@ -156,7 +156,7 @@ static inline bool FailWithStatus(Session* session, Field status) {
 }
 
 // Receives one message, with its fds.
-static inline bool Receive(Session* session) {
+static inline bool ReceiveMessage(Session* session) {
   char control[CMSG_SPACE(sizeof(int) * kMaxFds)] __attribute__((aligned(8)));
   struct iovec bytes = {session->message, sizeof session->message};
   struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
@@ -188,7 +188,7 @@ static inline bool TakeBody(Session* session, int field, Field* body) {
 
 // Receives one message; false also where it is an error. With body it has this field of it.
 static inline bool ReceiveBody(Session* session, int field, Field* body) {
-  return Receive(session) && TakeBody(session, field, body);
+  return ReceiveMessage(session) && TakeBody(session, field, body);
 }
 
 // Returns the challenge of a Welcome (docs/protocol.md, "The challenge"): this process opened the connection.

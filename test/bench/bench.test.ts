@@ -7,9 +7,11 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { baseOf, undecided, verdictLines, verdictsOf } from '#bench/compare.js';
+import { boundText, isMet } from '#bench/goals.js';
 import { KEY_NAMES } from '#bench/keys.js';
 import { numbersOf } from '#bench/machine.js';
-import { type Report, reportOf } from '#bench/report.js';
+import { performed } from '#bench/operations/operation.js';
+import { missed, type Report, reportOf } from '#bench/report.js';
 import { estimate, median, quantile } from '#bench/samples.js';
 import type { Measured } from '#bench/start.js';
 import { agreed, RATIO_NAMES } from '#bench/starts.js';
@@ -76,9 +78,11 @@ const noCompiler = compiler.error ? `no C compiler here: ${compiler.error.messag
 
 t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   const tmp = temporaryFolder(t);
-  const { status, stdout, stderr } = bench(tmp, '--quick', '--json');
-  t.equal(status, 0, `exit code 0 ${stderr}`);
+  const { status, stdout, stderr } = bench(tmp, '--quick', '--json', '--check');
   const report = JSON.parse(stdout);
+  const failed = missed(report);
+  t.equal(status, failed.length > 0 ? 1 : 0, stderr);
+  if (failed.length > 0) t.match(stderr, `missed: ${failed.join(', ')}\n`);
   const operations = ['claim', 'wireClaim', 'reclaim', 'allocate', 'grpcAllocate', 'grpcGet'];
   t.match(report, {
     floor: { claim: FIGURES, allocate: FIGURES, grpc: FIGURES },
@@ -90,8 +94,10 @@ t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
     machine: { cpu: /./, pinnedTo: /^\d+$/, cpus: Number, kernel: /./, node: process.version },
   });
   t.strictSame(Object.keys(report.keys), KEY_NAMES, 'every key is there');
+  const noRedis = spawnSync('redis-server', ['--version']).error !== undefined;
   for (const key of KEY_NAMES) {
     const { value, reason } = report.keys[key];
+    t.ok(value !== null || (key === 'handoverVsRedis64MiB' && noRedis), `${key} is measured`);
     t.equal(report.ratios[key] ?? null, value, key);
     if (value === null) t.match(reason, /./, `${key}: a reason`);
     else t.ok(Number.isFinite(value) && value >= 0, `${key} is a number`);
@@ -101,6 +107,27 @@ t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   }
   t.match(table(report), /^claim .* x$/m);
   t.throws(() => baseOf(report, RATIO_NAMES), /--quick/, 'it is no base to compare with');
+  t.strictSame(readdirSync(tmp), [], 'no file is left');
+});
+
+t.test('--only measures the keys that it names', { skip: noCompiler }, async (t) => {
+  const tmp = temporaryFolder(t);
+  const { status, stdout, stderr } = bench(
+    tmp,
+    '--quick',
+    '--json',
+    '--only',
+    'rssIdleMiB,handoverSizeGrowth',
+  );
+  t.equal(status, 0, stderr);
+  const { ratios, measured, device, keys } = JSON.parse(stdout);
+  t.strictSame(Object.keys(ratios), ['handoverSizeGrowth', 'rssIdleMiB']);
+  t.strictSame(Object.keys(measured), ['claim1MiB', 'claim1GiB']);
+  t.match(device, /./);
+  t.match(keys.claimVsFloor, { value: null, met: null, reason: 'it was not chosen' });
+  const one = bench(tmp, '--quick', '--only', 'rssIdleMiB');
+  t.match(one.stdout, /^rssIdleMiB .* MiB .*<= 80 MiB/m);
+  t.notMatch(one.stdout, 'claimVsFloor');
   t.strictSame(readdirSync(tmp), [], 'no file is left');
 });
 
@@ -115,6 +142,7 @@ t.test('wrong use ends it before anything is started', async (t) => {
   writeFileSync(broken, '{"ratios":{"claimVsFloor":"10"}}');
   for (const [args, text] of [
     [['--fast'], /Unknown option '--fast'/],
+    [['--only', 'claimVsFloor,fast'], /no key fast; the keys are claimVsFloor, /],
     [['--cpus', '0'], /--cpus 0 is not a number from 1 on/],
     [['--quick', '--compare', other], /--quick measures too little/],
     [['--compare', join(tmp, 'none')], /none: ENOENT/],
@@ -155,6 +183,65 @@ t.test('starts are repeated until they agree and are not near the limit', async 
   t.equal(undecided(verdictsOf(ratios, [start(11.1), start(11.4)])), true);
   t.equal(undecided(verdictsOf(ratios, [start(10), start(10.2)])), false);
   t.equal(undecided(verdictsOf(ratios, [start(12), start(12.2)])), false);
+});
+
+t.test('goals', async (t) => {
+  const measured = {
+    values: { sessions10k: 1.4, sessions10kKiB: 13 },
+    reasons: { sessions10k: 'with 100', sessions10kKiB: 'with 100' },
+    details: { held: 100 },
+  };
+  const crowd = { values: { requestsPerCpu: 0.3 }, details: {} };
+  const report = reportOf([start(3)], { sessions: measured, crowd, ledger: 'no memory' }, about);
+  t.match(report.keys, {
+    claimVsFloor: { value: 3, unit: 'x', goal: '<= 4 x', moonshot: 2.5, met: true },
+    allocateVsFloor: { value: 30, goal: '<= 7 x', moonshot: null, met: false },
+    wireClaimVsFloor: { value: 10, goal: null, met: null },
+    reclaimVsFloor: { value: null, met: null, reason: 'it was not chosen' },
+    requestsPerCpu: { value: 0.3, goal: '>= 0.25 x', met: true },
+    sessions10k: { value: 1.4, met: null, reason: 'with 100' },
+    sessions10kKiB: { value: 13, unit: 'KiB', met: false, reason: 'with 100' },
+    ledger50k: { value: null, met: null, reason: 'no memory' },
+    ledger50kKiB: { value: null, met: null, reason: 'no memory' },
+  });
+  t.strictSame(missed(report), ['allocateVsFloor', 'sessions10kKiB']);
+  const { claimVsFloor, requestsPerCpu, reclaimVsFloor } = report.ratios;
+  t.strictSame([claimVsFloor, requestsPerCpu, reclaimVsFloor], [3, 0.3, undefined]);
+  t.strictSame(report.details, { sessions: { held: 100 }, crowd: {} });
+  const shown = table(report);
+  t.match(shown, /^claimVsFloor +3 x {2}<= 4 x, met; moonshot 2\.5$/m);
+  t.match(shown, /^sessions10kKiB +13 KiB {2}<= 12 KiB, MISSED; with 100$/m);
+  t.match(shown, /^ledger50k +- {2}<= 1\.2 x; no memory$/m);
+  t.notMatch(shown, 'reclaimVsFloor', 'what was not chosen');
+  t.strictSame([boundText({ atMost: 4 }, 'x'), boundText({ atLeast: 50 }, 'x')], ['<= 4 x', '>= 50 x']);
+  t.strictSame([isMet({ atMost: 4 }, 4), isMet({ atLeast: 5 }, 4.9)], [true, false]);
+});
+
+t.test('an operation that is slow has fewer cycles in a sample', async (t) => {
+  const operation = (ms: number) => ({
+    cycle: () => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    async [Symbol.asyncDispose]() {},
+  });
+  t.equal((await performed(operation(30), 10, () => 0)).latencies.length, 2);
+  let confirmed = 0;
+  const confirm = async () => {
+    confirmed += 1;
+  };
+  const quick = { ...operation(0), cycle: async () => {}, confirm };
+  const { latencies, daemon } = await performed(quick, 10, () => 5);
+  t.strictSame([latencies.length, daemon, confirmed], [10, 0, 1]);
+});
+
+t.test('a base without some of the ratios', async (t) => {
+  const { ratios } = reported([start(10)]);
+  const old = { ratios: { claimVsFloor: ratios.claimVsFloor }, machine: MACHINE };
+  t.ok(baseOf(old, RATIO_NAMES), 'it has one of them');
+  const verdicts = verdictsOf(old.ratios as typeof ratios, [start(12)]);
+  t.strictSame(
+    verdicts.map(({ name, worse }) => [name, worse]),
+    [['claimVsFloor', true]],
+  );
+  t.throws(() => baseOf(old, ['reclaimVsFloor']), /none of the ratios reclaimVsFloor/);
 });
 
 t.test('figures', async (t) => {
