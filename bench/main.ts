@@ -43,8 +43,11 @@ function readBase(path: string, { cpus, only }: Options): Report {
   }
 }
 
-const reasonOf = (failure: unknown): string =>
-  (failure instanceof Error ? failure.message : String(failure)).split('\n')[0]?.slice(0, 300) ?? '';
+/** The first line of what failed first: a failure to clean up may be its consequence. */
+function reasonOf(failure: unknown): string {
+  if (failure instanceof Error && 'suppressed' in failure) return reasonOf(failure.suppressed);
+  return (failure instanceof Error ? failure.message : String(failure)).split('\n')[0]?.slice(0, 300) ?? '';
+}
 
 /** Measures what is not of the starts. A measurement that fails leaves its reason. */
 async function measureOthers(conditions: Conditions, only: Options['only']) {
@@ -100,6 +103,8 @@ async function run(options: Options, folder: string): Promise<number> {
       : `${[table(report), ...verdictLines(compared)].join('\n')}\n`,
   );
   const failed = check ? missed(report) : [];
+  const open = check ? only.filter((key) => report.keys[key].goal && report.keys[key].met === null) : [];
+  if (open.length > 0) say(`not decided: ${open.join(', ')}`);
   if (failed.length > 0) say(`missed: ${failed.join(', ')}`);
   return failed.length > 0 || compared.some(({ worse }) => worse) ? 1 : 0;
 }

@@ -14,6 +14,12 @@ export interface Terms {
   readonly uid?: number | undefined;
 }
 
+/** None outlives this process. */
+const running = new Set<Program>();
+process.once('exit', () => {
+  for (const program of running) program.kill();
+});
+
 export class Program {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -24,8 +30,8 @@ export class Program {
     this.#exit = once(child, 'exit');
     // Waited for in end(), and noticed by a missing line.
     this.#exit.catch(() => {});
-    process.once('exit', this.kill);
-    child.once('exit', () => process.off('exit', this.kill));
+    running.add(this);
+    child.once('exit', () => running.delete(this));
     // A program that has ended is noticed by its missing line.
     child.stdin?.on('error', () => {});
     if (!child.stdout) throw new Error('no standard output');
@@ -82,7 +88,9 @@ export class Program {
     return last;
   }
 
-  readonly kill = (): void => void this.#child.kill('SIGKILL');
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
 
   /** Ends a program by SIGTERM. */
   async terminate(): Promise<void> {

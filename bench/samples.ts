@@ -65,6 +65,21 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** What many latencies are. */
+export interface Distribution {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly count: number;
+}
+
+export const distributionOf = (latencies: readonly number[]): Distribution => ({
+  p50: rounded(quantile(latencies, 0.5)),
+  p99: rounded(quantile(latencies, 0.99)),
+  max: rounded(quantile(latencies, 1)),
+  count: latencies.length,
+});
+
 export const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
 export function roundOf({ latencies, total, client, daemon }: Sample): Round {

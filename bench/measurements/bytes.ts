@@ -6,7 +6,7 @@ import type { KeyName } from '../keys.js';
 import { openClaim } from '../operations/claim.js';
 import type { Operation } from '../operations/operation.js';
 import { Redis } from '../redis.js';
-import { figuresOf, ratioOf } from '../samples.js';
+import { figuresOf, ratioOf, roundOf } from '../samples.js';
 import { byTurns } from '../turns.js';
 import { type Conditions, type Measurement, startDaemon } from './measurement.js';
 
@@ -54,7 +54,8 @@ export const measureBytes: Measurement = async (conditions, keys) => {
   const daemon = opened.use(await startDaemon(conditions));
   const claim = opened.use(await openClaim({ runtimeDir: daemon.runtimeDir, bytes: BYTES }));
   const effort = conditions.quick ? { warmUp: 0, rounds: 2 } : { warmUp: 10, rounds: 20 };
-  const [claims = [], ...copied] = await byTurns([{ operation: claim, cycles: CLAIMS }, ...copies], effort);
+  const samples = await byTurns([{ operation: claim, cycles: CLAIMS }, ...copies], effort);
+  const [claims = [], ...copied] = samples.map((all) => all.map(roundOf));
   const values: { [key in KeyName]?: number } = {};
   const p50: { [what: string]: number } = { claim: figuresOf(claims).p50 };
   for (const [index, { key }] of copies.entries()) {

@@ -38,9 +38,9 @@ export const measureCrowd: Measurement = async (conditions) => {
   await using opened = new AsyncDisposableStack();
   const program = compile('crowd', folder);
   const start = async (...args: readonly (string | number)[]): Promise<Program> => {
-    const terms = args[0] === 'serve' ? {} : { processor: other };
-    const started = Program.start(program, args.map(String), terms);
-    opened.defer(() => started.end());
+    const serves = args[0] === 'serve';
+    const started = Program.start(program, args.map(String), serves ? {} : { processor: other });
+    opened.defer(() => (serves ? started.terminate() : started.end()));
     await started.line();
     return started;
   };

@@ -4,14 +4,14 @@
  */
 import { AsyncDisposableStack } from '@vkmemd/proto';
 import type { BenchDaemon } from '../daemon.js';
+import { Holders, type What } from '../holders.js';
 import { openClaim } from '../operations/claim.js';
-import { Program } from '../program.js';
-import { type Figures, figuresOf } from '../samples.js';
+import { type Distribution, distributionOf } from '../samples.js';
 import { byTurns, type Turn } from '../turns.js';
 import { type Conditions, pause, startDaemon } from './measurement.js';
 
 interface Amounts {
-  readonly what: 'sessions' | 'allocations';
+  readonly what: What;
   readonly few: number;
   readonly many: number;
   /** Of the policy. */
@@ -19,8 +19,8 @@ interface Amounts {
 }
 
 export interface Grown {
-  readonly few: Figures;
-  readonly many: Figures;
+  readonly few: Distribution;
+  readonly many: Distribution;
   /** What was held: fewer than wanted, where a limit of the surroundings permits no more. */
   readonly held: number;
   readonly kibEach: number;
@@ -30,31 +30,23 @@ const CYCLES = 100;
 /** Until the daemon's garbage is collected. */
 const SETTLE_MS = 4000;
 
-async function hold(holder: Program, what: string, count: number): Promise<number> {
-  holder.write(`${what} ${count}`);
-  return Number(await holder.line());
-}
-
 async function settledKib(daemon: BenchDaemon, quick: boolean): Promise<number> {
   await pause(quick ? 0 : SETTLE_MS);
   return daemon.ownKib;
 }
 
-/** A daemon that holds `count`, and an operation that claims from it. */
-async function openFull(
-  opened: AsyncDisposableStack,
-  conditions: Conditions,
-  { what, few, many, limits }: Amounts,
-) {
-  const daemon = opened.use(await startDaemon(conditions, limits));
-  const claim = opened.use(await openClaim({ runtimeDir: daemon.runtimeDir, bytes: conditions.bytes }));
-  const holder = Program.node('holder', [daemon.runtimeDir], { processor: conditions.other });
-  opened.defer(() => holder.end());
-  const least = await hold(holder, what, few);
-  const before = await settledKib(daemon, conditions.quick);
-  const held = many > few ? await hold(holder, what, many) : least;
-  const grown = held > least ? (await settledKib(daemon, conditions.quick)) - before : 0;
-  const turn: Turn = { operation: claim, cycles: conditions.quick ? 10 : CYCLES };
+/** A daemon that holds `many`, and an operation that claims from it. */
+async function openFull(opened: AsyncDisposableStack, conditions: Conditions, amounts: Amounts) {
+  const { what, few, many, limits = '' } = amounts;
+  const { bytes, quick, other } = conditions;
+  const daemon = opened.use(await startDaemon(conditions, `${limits}${Holders.RULE}`));
+  const claim = opened.use(await openClaim({ runtimeDir: daemon.runtimeDir, bytes }));
+  const holders = opened.use(new Holders(daemon.runtimeDir, what, other));
+  const least = await holders.hold(few);
+  const before = await settledKib(daemon, quick);
+  const held = many > few ? await holders.hold(many) : least;
+  const grown = held > least ? (await settledKib(daemon, quick)) - before : 0;
+  const turn: Turn = { operation: claim, cycles: quick ? 10 : CYCLES };
   return { turn, held, kibEach: grown / Math.max(held - least, 1) };
 }
 
@@ -63,9 +55,10 @@ export async function measureGrowth(conditions: Conditions, amounts: Amounts): P
   const little = await openFull(opened, conditions, { ...amounts, many: amounts.few });
   const much = await openFull(opened, conditions, amounts);
   const effort = conditions.quick ? { warmUp: 0, rounds: 2 } : { warmUp: 80, rounds: 60 };
-  const [few = [], many = []] = await byTurns([little.turn, much.turn], effort);
-  const { held, kibEach } = much;
-  return { few: figuresOf(few), many: figuresOf(many), held, kibEach };
+  const samples = await byTurns([little.turn, much.turn], effort);
+  const [few, many] = samples.map((all) => distributionOf(all.flatMap(({ latencies }) => latencies)));
+  if (!few || !many) throw new Error('nothing was measured');
+  return { few, many, held: much.held, kibEach: much.kibEach };
 }
 
 /** Why a goal that is set for `wanted` cannot be met, where fewer were held. */

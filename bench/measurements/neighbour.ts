@@ -6,7 +6,7 @@ import { AsyncDisposableStack } from '@vkmemd/proto';
 import { openClaim } from '../operations/claim.js';
 import { type Operation, performed } from '../operations/operation.js';
 import { Program } from '../program.js';
-import { quantile, rounded } from '../samples.js';
+import { distributionOf } from '../samples.js';
 import { type Conditions, type Measurement, pause, startDaemon } from './measurement.js';
 
 const BYTES = 2 ** 30;
@@ -51,13 +51,7 @@ export const measureNeighbour: Measurement = async (conditions) => {
     for (const [index, count] of (await end()).entries()) done[index] = (done[index] ?? 0) + count;
     await pause(SETTLE_MS);
   }
-  const figures = (all: readonly number[]) => ({
-    p50: rounded(quantile(all, 0.5)),
-    p99: rounded(quantile(all, 0.99)),
-    max: rounded(quantile(all, 1)),
-    claims: all.length,
-  });
-  const [before, under] = [figures(alone), figures(disturbed)];
+  const [before, under] = [distributionOf(alone), distributionOf(disturbed)];
   const [allocations, lists] = done;
   return {
     values: { noisyNeighbour: under.p99 / before.p99 },
