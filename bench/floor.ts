@@ -5,41 +5,16 @@
  * ratio to it says what the daemon, its language and its wire cost, on whatever machine and under whatever
  * load.
  */
-import { execFileSync } from 'node:child_process';
-import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Program } from './program.js';
 import type { Sample } from './samples.js';
 
 export type FloorMode = 'claim' | 'allocate';
 
-/**
- * Compiles a program in C of this folder with $CC, `cc` unless set.
- * @param name Such as `floor`.
- * @param folder for the program; the caller removes it.
- * @returns the program's path.
- * @throws Error where there is no compiler, or with its output.
- */
-export function compile(name: string, folder: string): string {
-  const source = fileURLToPath(new URL(`../${name}.c`, import.meta.url));
-  const program = join(folder, basename(name));
-  const compiler = process.env.CC ?? 'cc';
-  try {
-    const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O2'];
-    execFileSync(compiler, [...flags, '-o', program, source, '-ldl'], { stdio: ['ignore', 2, 2] });
-  } catch (cause) {
-    throw new Error(`${compiler} could not compile ${source}`, { cause });
-  }
-  return program;
-}
-
-export const compileFloor = (folder: string): string => compile('floor', folder);
-
 export class Floor implements AsyncDisposable {
   readonly #program: Program;
 
   /**
-   * @param program of compileFloor().
+   * @param program floor.c, compiled.
    * @param bytes of the memory that is handed out.
    */
   constructor(program: string, bytes: number) {

@@ -13,12 +13,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { baseOf, differences, undecided, verdictLines, verdictsOf } from './compare.js';
-import { compileFloor } from './floor.js';
-import { definitionOf, SOURCES } from './keys.js';
+import { compile } from './compile.js';
 import { allowed, describe, numbersOf, pin, prioritize } from './machine.js';
 import { deviceOf } from './measurements/device.js';
-import { MEASUREMENTS } from './measurements/index.js';
-import type { Conditions, MeasuredSource, Outcome } from './measurements/measurement.js';
+import { measureOthers } from './measurements/index.js';
 import { type Options, optionsOf, USAGE, WrongUse } from './options.js';
 import { missed, type Report, reportOf } from './report.js';
 import type { Measured } from './start.js';
@@ -43,29 +41,6 @@ function readBase(path: string, { cpus, only }: Options): Report {
   }
 }
 
-/** The first line of what failed first: a failure to clean up may be its consequence. */
-function reasonOf(failure: unknown): string {
-  if (failure instanceof Error && 'suppressed' in failure) return reasonOf(failure.suppressed);
-  return (failure instanceof Error ? failure.message : String(failure)).split('\n')[0]?.slice(0, 300) ?? '';
-}
-
-/** Measures what is not of the starts. A measurement that fails leaves its reason. */
-async function measureOthers(conditions: Conditions, only: Options['only']) {
-  const outcomes: Partial<Record<MeasuredSource, Outcome | string>> = {};
-  for (const source of SOURCES) {
-    const keys = only.filter((key) => definitionOf(key).from === source);
-    if (source === 'starts' || keys.length === 0) continue;
-    say(keys.join(', '));
-    try {
-      outcomes[source] = await MEASUREMENTS[source](conditions, keys);
-    } catch (failure) {
-      outcomes[source] = reasonOf(failure);
-      say(`${keys.join(', ')}: ${outcomes[source]}`);
-    }
-  }
-  return outcomes;
-}
-
 /** Measures, prints the result. @returns the exit code. */
 async function run(options: Options, folder: string): Promise<number> {
   const { json, quick, cpus, compare, only, check } = options;
@@ -75,7 +50,7 @@ async function run(options: Options, folder: string): Promise<number> {
   const pinnedTo = pin(cpus);
   if (!prioritize()) say('without priority over other processes, which takes root: the spread may be larger');
   say(`compiling the floor; on processor ${pinnedTo}`);
-  const floorProgram = compileFloor(folder);
+  const floorProgram = compile('floor', folder);
   const ratios = RATIO_NAMES.filter((name) => only.includes(name));
   const verdicts = (starts: readonly Measured[]) => (base ? verdictsOf(base.ratios, starts) : []);
   const starts = await measureStarts({

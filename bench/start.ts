@@ -34,7 +34,7 @@ export interface Effort {
 export interface StartOptions {
   /** For the daemon's runtime folder. */
   readonly folder: string;
-  /** The program of compileFloor(). */
+  /** floor.c, compiled. */
   readonly floorProgram: string;
   /** Of the memory that is handed out. */
   readonly bytes: number;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Client, connect } from '@vkmemd/client';
 import { HANDOFF_SOCKET } from '@vkmemd/proto';
 import { BenchDaemon } from '../daemon.js';
+import { reasonOf } from '../reason.js';
 import { type Programs, within } from './programs.js';
 import { MIB, type RowName, type Rows } from './rows.js';
 
@@ -24,9 +25,6 @@ export interface Bench {
   readonly noCuda: string | undefined;
   readonly say: (text: string) => void;
 }
-
-export const reasonOf = (failure: unknown): string =>
-  (failure instanceof Error ? failure.message : String(failure)).split('\n')[0]?.slice(0, 300) ?? '';
 
 /** Runs a step that is to measure these rows. If it fails, those that it has not measured are skipped. */
 export async function attempt(

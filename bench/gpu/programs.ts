@@ -2,16 +2,15 @@
  * The programs in C of the GPU benchmark, compiled for this machine into a folder of the run. They need neither
  * CUDA's toolkit nor a header of Vulkan, only the drivers' libraries at run time.
  */
-import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { compile } from '../compile.js';
 
-const FOLDER = fileURLToPath(new URL('../../gpu/', import.meta.url));
-const FLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-O2'];
-export const KERNELS = join(FOLDER, 'kernels.ptx');
+export const KERNELS = fileURLToPath(new URL('../../gpu/kernels.ptx', import.meta.url));
 
 const PROGRAMS = ['client', 'cuda', 'bare'] as const;
 type Program = (typeof PROGRAMS)[number];
@@ -38,23 +37,14 @@ export class Programs {
   readonly #patience: number;
 
   /**
-   * Compiles them with $CC, or `cc`, or `gcc`.
+   * Compiles them.
    * @param folder for the programs; the caller removes it.
    * @throws Error where there is no compiler, or with its output.
    */
   constructor(folder: string, patience: number) {
     this.#folder = folder;
     this.#patience = patience;
-    const compiler = process.env.CC ?? (spawnSync('cc', ['--version']).error ? 'gcc' : 'cc');
-    for (const program of PROGRAMS) {
-      const source = join(FOLDER, `${program}.c`);
-      try {
-        const args = [...FLAGS, '-o', join(folder, program), source, '-ldl'];
-        execFileSync(compiler, args, { stdio: ['ignore', 2, 2] });
-      } catch (cause) {
-        throw new Error(`${compiler} could not compile ${source}`, { cause });
-      }
-    }
+    for (const program of PROGRAMS) compile(`gpu/${program}`, folder);
   }
 
   /**

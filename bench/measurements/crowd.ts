@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path';
 import { AsyncDisposableStack, HANDOFF_SOCKET } from '@vkmemd/proto';
+import { compile } from '../compile.js';
 import { processorTime } from '../daemon.js';
-import { compile } from '../floor.js';
 import { ownedMemory } from '../operations/claimed.js';
 import { Program } from '../program.js';
 import { median, rounded } from '../samples.js';

@@ -1,7 +1,7 @@
 /** Resident memory of an idle core, beyond that of a program in C that has the same device open. */
 import { AsyncDisposableStack } from '@vkmemd/proto';
+import { compile } from '../compile.js';
 import { residentKib } from '../daemon.js';
-import { compile } from '../floor.js';
 import { Program } from '../program.js';
 import { residentParts } from '../resident.js';
 import { rounded } from '../samples.js';

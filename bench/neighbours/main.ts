@@ -14,11 +14,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connect } from '@vkmemd/client';
 import { HANDOFF_SOCKET } from '@vkmemd/proto';
+import { compile } from '../compile.js';
 import { BenchDaemon } from '../daemon.js';
-import { compileFloor, Floor } from '../floor.js';
+import { Floor } from '../floor.js';
 import { allowed, describe, type Machine, pin, pinProcess, prioritize } from '../machine.js';
 import { Program } from '../program.js';
-import { quantile, rounded } from '../samples.js';
+import { distributionOf, quantile, rounded } from '../samples.js';
 
 const NAME = 'bench';
 const BYTES = 65_536;
@@ -95,11 +96,10 @@ async function measure(load: string, runtimeDir: string, floor: Floor, places: P
     // The first ones are those in which V8 compiles.
     const all = taken[operation];
     const counted = all.slice(Math.floor(all.length / 6)).map((us) => us / 1000);
-    const [p50, p99] = [quantile(counted, 0.5), quantile(counted, 0.99)];
+    const { p50, p99, max, count: cycles } = distributionOf(counted);
     const goal = GOALS[load]?.[operation];
     return {
-      ...{ load, operation, p50: rounded(p50), p99: rounded(p99), max: rounded(Math.max(...counted)) },
-      cycles: counted.length,
+      ...{ load, operation, p50, p99, max, cycles },
       vsFloor: { p50: rounded(p50 / floorMs), p99: rounded(p99 / floorMs) },
       loadPerSecond: rounded(done / seconds),
       ...(goal === undefined ? {} : { goal }),
@@ -145,7 +145,7 @@ async function main(): Promise<number> {
   const other = values['one-cpu'] ? own : (processors.at(-2) ?? own);
   const runtimeDir = join(folder, 'run');
   mkdirSync(runtimeDir);
-  const floorProgram = compileFloor(folder);
+  const floorProgram = compile('floor', folder);
   await using daemon = await BenchDaemon.start(runtimeDir);
   pinProcess(daemon.core, String(own));
   await using floor = new Floor(floorProgram, BYTES);
