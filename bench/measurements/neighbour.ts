@@ -1,6 +1,6 @@
 /**
  * Claims of one client while a second allocates and frees 1 GiB over and over, and a third lists and scrapes, beside
- * its claims while nobody does. Daemon and client are on one processor, the others on another where there is one.
+ * its claims while no user does. Daemon and client are on one processor, the others on another where there is one.
  */
 import { AsyncDisposableStack } from '@vkmemd/proto';
 import { openClaim } from '../operations/claim.js';
