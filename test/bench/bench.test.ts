@@ -79,7 +79,13 @@ const noCompiler = compiler.error ? `no C compiler here: ${compiler.error.messag
 t.test('--quick --json prints one object', { skip: noCompiler }, async (t) => {
   const tmp = temporaryFolder(t);
   chmodSync(tmp, 0o755); // for those that hold sessions and allocations, which are other users
-  const { status, stdout, stderr } = bench(tmp, '--quick', '--json', '--check');
+  let result = bench(tmp, '--quick', '--json', '--check');
+  if (result.status !== 0 && result.status !== 1) {
+    // What it measures may fail on a machine without memory or time to spare: once more, with the reason shown.
+    t.comment(`status ${result.status}: ${result.stderr}`);
+    result = bench(tmp, '--quick', '--json', '--check');
+  }
+  const { status, stdout, stderr } = result;
   const report = JSON.parse(stdout);
   const failed = missed(report);
   t.equal(status, failed.length > 0 ? 1 : 0, stderr);
