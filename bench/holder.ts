@@ -8,7 +8,7 @@
 import { createInterface } from 'node:readline';
 import { connect, type Memory } from '@vkmemd/client';
 import { VkmemError } from '@vkmemd/proto';
-import { isQueueFull, Wire } from './wire.js';
+import { Wire } from './wire.js';
 
 const [runtimeDir = ''] = process.argv.slice(2);
 const BYTES = 4096;
@@ -23,24 +23,13 @@ const isFull = (failure: unknown): boolean => failure instanceof VkmemError && F
 
 const sessions: Wire[] = [];
 
-async function openSession(): Promise<Wire> {
-  for (;;) {
-    try {
-      return await Wire.open(runtimeDir);
-    } catch (failure) {
-      if (!isQueueFull(failure)) throw failure;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-}
-
 async function holdSessions(count: number): Promise<number> {
   let [begun, full] = [sessions.length, false];
   const open = async () => {
     for (; begun < count && !full; ) {
       begun += 1;
       try {
-        sessions.push(await openSession());
+        sessions.push(await Wire.openPatiently(runtimeDir));
       } catch (failure) {
         if (!isFull(failure)) throw failure;
         full = true;

@@ -4,6 +4,7 @@
  * The difference to the same operation by the library is what the library costs.
  */
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import {
   type Connection,
   connectSeqpacket,
@@ -24,6 +25,9 @@ interface Answer {
   readonly message: Decoded<'ServerMessage'>;
   readonly fds: OwnedFd[];
 }
+
+/** Until another attempt. */
+const RETRY_MS = 1;
 
 /** Whether the kernel's queue of connections is full: another attempt may succeed. */
 export const isQueueFull = (failure: unknown): boolean =>
@@ -51,6 +55,18 @@ export class Wire implements Disposable {
     const wire = new Wire(runtimeDir);
     await wire.#ask({ hello: { protocolVersion: PROTOCOL_VERSION, clientName: 'bench wire' } });
     return wire;
+  }
+
+  /** The same, as often as it takes while the queue of connections is full. */
+  static async openPatiently(runtimeDir: string): Promise<Wire> {
+    for (;;) {
+      try {
+        return await Wire.open(runtimeDir);
+      } catch (failure) {
+        if (!isQueueFull(failure)) throw failure;
+        await setTimeout(RETRY_MS);
+      }
+    }
   }
 
   /** Claims MAPPABLE memory by name, maps it, writes its first byte, unmaps and releases it. */

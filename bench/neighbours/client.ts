@@ -3,26 +3,16 @@
  * maps, writes and releases NAME on a connection that it keeps. It prints the latencies of both, in microseconds, as
  * JSON.
  */
-import { isQueueFull, Wire } from '../wire.js';
+import { Wire } from '../wire.js';
 
 const [runtimeDir = '', name = '', milliseconds = '0'] = process.argv.slice(2);
 /** It does not use its processor all the time, which would be a load of its own. */
 const PAUSE_MS = 1;
-const RETRY_MS = 1;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** From the first attempt, in a full queue or not, to the Welcome. */
-async function hello(): Promise<Wire> {
-  for (;;) {
-    try {
-      return await Wire.open(runtimeDir);
-    } catch (failure) {
-      if (!isQueueFull(failure)) throw failure;
-      await pause(RETRY_MS);
-    }
-  }
-}
+/** Latency from the first attempt, in a full queue or not, to the Welcome. */
+const hello = (): Promise<Wire> => Wire.openPatiently(runtimeDir);
 
 const micros = (begun: number) => Math.round((performance.now() - begun) * 1000);
 

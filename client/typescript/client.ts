@@ -51,8 +51,8 @@ import {
   checkList,
   type ManyAllocateOptions,
   type ManyClaimOptions,
+  partOf,
   settledOf,
-  wholeOf,
   withoutIfExists,
   withoutWait,
 } from './request/many.js';
@@ -357,10 +357,10 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
       ),
     );
     const made = outcomesOf(sent);
-    const failure = failureOf(sent);
-    if (!failure) return allOrNothing ? wholeOf(made) : made;
-    if (!allOrNothing && isAnswered(sent)) return made;
+    const failure = failureOf(sent) ?? (allOrNothing ? partOf(made) : undefined);
     const memories = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    if (!failure) return allOrNothing ? memories : made;
+    if (!allOrNothing && isAnswered(sent)) return made;
     await Promise.all(memories.map((memory) => memory.free().catch(() => undefined)));
     throw failure.reason;
   }

@@ -22,29 +22,23 @@ function pidsOf(pid: number | 'self'): string[] {
 
 const uidMapOf = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/uid_map`, 'utf8');
 
-/** What /proc says of this process. It never leaves its namespaces, so that is read once. */
-interface Own {
-  /** Whether its numbers of processes are those of this pid namespace. */
-  readonly numbered: boolean;
-  readonly links: string;
-  readonly uidMap: string;
+/** What is read once: this process never leaves its namespaces. A failed read is repeated. */
+function once<T>(read: () => T): () => T {
+  let result: { readonly value: T } | undefined;
+  return () => {
+    result ??= { value: read() };
+    return result.value;
+  };
 }
 
-let read: Own | undefined;
+const ownPids = once(() => pidsOf('self'));
+const ownLinks = once(() => linksOf('self'));
+const ownUidMap = once(() => uidMapOf('self'));
 
-/** @throws Error if /proc does not show this process. */
-function ownNamespaces(): Own {
-  if (read) return read;
-  const [first, ...below] = pidsOf('self');
-  const numbered = first === String(process.pid) && below.length === 0;
-  read = { numbered, links: linksOf('self'), uidMap: uidMapOf('self') };
-  return read;
-}
-
-/** Undefined where this process may not read the links of the other one. */
-function sameLinks(pid: number, own: Own): boolean | undefined {
+/** Undefined where this process may not read the links. */
+function sameLinks(pid: number): boolean | undefined {
   try {
-    return linksOf(pid) === own.links;
+    return linksOf(pid) === ownLinks();
   } catch {
     return undefined;
   }
@@ -52,10 +46,10 @@ function sameLinks(pid: number, own: Own): boolean | undefined {
 
 /** @throws Error if /proc does not show the process. */
 function inOurs(pid: number): boolean {
-  const own = ownNamespaces();
   // In a /proc of another pid namespace the number is that of another process.
-  if (!own.numbered) return false;
-  return sameLinks(pid, own) ?? (pidsOf(pid).length === 1 && uidMapOf(pid) === own.uidMap);
+  const [own, ...below] = ownPids();
+  if (own !== String(process.pid) || below.length > 0) return false;
+  return sameLinks(pid) ?? (pidsOf(pid).length === 1 && uidMapOf(pid) === ownUidMap());
 }
 
 /**

@@ -162,7 +162,6 @@ function manyOf(
   requests: RequestOf<'AllocateMany'>['requests'],
 ): Omit<ManyMade, 'make'> {
   return {
-    message: 'AllocateOutcome',
     count: requests.length,
     fdsOf: (index) => fdsOfKinds(requests[index]?.grantKinds ?? []),
     drop: ({ made }) =>

@@ -33,8 +33,7 @@ export function claimMany(collaborators: Collaborators): PartsHandler<'ClaimMany
 
   return async function* (caller, { requests }) {
     requireMany(requests);
-    yield* inParts(caller, collaborators.fds, {
-      message: 'ClaimOutcome',
+    yield* inParts<'ClaimMany', 'ClaimOutcome'>(caller, collaborators.fds, {
       count: requests.length,
       fdsOf: (index) => fdsOf(requests[index] as Request),
       make: (index) => make(caller, requests[index] as Request, index),

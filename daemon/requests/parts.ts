@@ -10,14 +10,13 @@ import {
   asVkmemError,
   closeAll,
   type Draft,
+  fitting,
   MAX_MANY,
-  MAX_MESSAGE_BYTES,
   MAX_MESSAGE_FDS,
   type MessageName,
   type OwnedFd,
   type PartsRequest,
   type ResponseDraft,
-  sizeBound,
   statusOf,
   VkmemError,
 } from '@vkmemd/proto';
@@ -34,8 +33,6 @@ export const fdsOfKinds = (kinds: readonly unknown[]): number =>
 
 /** Outcomes, or allocations, that are made at the same time; what takes long among them takes turns besides. */
 export const AT_ONCE = 4;
-/** What the rest of a message may need. */
-const ENVELOPE_BYTES = 64;
 
 /** The outcome of one request, and its fds, which the receiver owns. */
 export interface Outcome<O extends MessageName> {
@@ -45,7 +42,6 @@ export interface Outcome<O extends MessageName> {
 
 /** What the parts are made of. */
 export interface Many<O extends MessageName> {
-  readonly message: O;
   /** How many requests there are. */
   readonly count: number;
   /** The maximum number of fds of an outcome. */
@@ -104,7 +100,7 @@ export async function* inParts<N extends PartsRequest, O extends MessageName>(
     const outcomes = await makeAll(many, first, end);
     try {
       while (outcomes.length > 0) {
-        const sent = outcomes.splice(0, fitting(outcomes));
+        const sent = outcomes.splice(0, fitting(outcomes.map(({ outcome }) => outcome as object)));
         const last = end === count && outcomes.length === 0;
         const response = { part, last, outcomes: sent.map(({ outcome }) => outcome) };
         part += 1;
@@ -196,16 +192,4 @@ async function makeAll<O extends MessageName>(
 function discard<O extends MessageName>(many: Many<O>, { outcome, fds }: Outcome<O>): void {
   closeAll(fds);
   many.drop(outcome);
-}
-
-/** How many of the outcomes fit one message; at least one. */
-function fitting(outcomes: readonly { readonly outcome: unknown }[]): number {
-  let bytes = ENVELOPE_BYTES;
-  let count = 0;
-  for (const { outcome } of outcomes) {
-    bytes += sizeBound(outcome as object);
-    if (bytes > MAX_MESSAGE_BYTES) break;
-    count += 1;
-  }
-  return Math.max(1, count);
 }

@@ -4,6 +4,7 @@
 import { closeAll, type Decoded, errorOf, type KindName, type OwnedFd, VkmemError } from '@vkmemd/proto';
 import type { Ref } from './arguments.js';
 import type { AllocateOptions, ClaimOptions } from './requests.js';
+import { rejected } from './sent.js';
 import type { TicketRef } from './tickets.js';
 
 /** One of Client.allocateMany(): the options of Client.allocate(), but for `ifExists`. */
@@ -80,15 +81,18 @@ function without<T extends object>(options: T, field: string, why: string): T {
   throw new VkmemError('INVALID_ARGUMENT', `${field}: ${why}.`, { field });
 }
 
-/** The values. @throws the reason of one that the daemon should not have answered in part. */
-export function wholeOf<T>(settled: readonly PromiseSettledResult<T>[]): T[] {
-  return settled.map((one) => {
-    if (one.status === 'fulfilled') return one.value;
-    throw new VkmemError(
-      'PROTOCOL_ERROR',
-      'The daemon made a part of what is all or nothing.',
-      {},
-      one.reason,
-    );
-  });
+/** The failure of what is all or nothing, where one of it has failed; the daemon should not have answered that. */
+export function partOf(settled: readonly PromiseSettledResult<unknown>[]): PromiseRejectedResult | undefined {
+  const failed = settled.find((one) => one.status === 'rejected');
+  return (
+    failed &&
+    rejected(
+      new VkmemError(
+        'PROTOCOL_ERROR',
+        'The daemon made a part of what is all or nothing.',
+        {},
+        failed.reason,
+      ),
+    )
+  );
 }

@@ -1,27 +1,16 @@
 /**
  * Sent: requests that go to the daemon in as few messages as possible, and what became of each message.
  */
-import { MAX_MANY, MAX_MESSAGE_BYTES, sizeBound, VkmemError } from '@vkmemd/proto';
+import { fitting, VkmemError } from '@vkmemd/proto';
 
 /** Messages that have no answer yet. */
 const UNDER_WAY = 2;
-/** What the rest of a message may need. */
-const ENVELOPE_BYTES = 64;
-
 /** Divides the requests into those of one message each. */
 function inMessages<T extends object>(requests: readonly T[]): T[][] {
   const messages: T[][] = [];
-  let bytes = MAX_MESSAGE_BYTES;
-  for (const request of requests) {
-    const size = sizeBound(request);
-    const last = messages.at(-1);
-    if (last && last.length < MAX_MANY && bytes + size <= MAX_MESSAGE_BYTES) {
-      last.push(request);
-      bytes += size;
-    } else {
-      messages.push([request]);
-      bytes = ENVELOPE_BYTES + size;
-    }
+  for (let first = 0, end = 0; first < requests.length; first = end) {
+    end = first + fitting(requests, first);
+    messages.push(requests.slice(first, end));
   }
   return messages;
 }
