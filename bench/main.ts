@@ -17,10 +17,12 @@ import { compile } from './compile.js';
 import { allowed, describe, numbersOf, pin, prioritize } from './machine.js';
 import { deviceOf } from './measurements/device.js';
 import { measureOthers } from './measurements/index.js';
+import type { Outcome } from './measurements/measurement.js';
 import { type Options, optionsOf, USAGE, WrongUse } from './options.js';
+import { reasonOf } from './reason.js';
 import { missed, type Report, reportOf } from './report.js';
 import type { Measured } from './start.js';
-import { measureStarts, RATIO_NAMES } from './starts.js';
+import { measureStarts, RATIO_NAMES, type StartsOptions } from './starts.js';
 import { table } from './table.js';
 
 /** The size of the memory that is handed out, where a key does not say otherwise. */
@@ -41,6 +43,23 @@ function readBase(path: string, { cpus, only }: Options): Report {
   }
 }
 
+/** The starts, or why the ratios could not be measured. */
+interface Starts {
+  readonly starts: readonly Measured[];
+  readonly reasons: NonNullable<Outcome['reasons']>;
+  readonly cause?: unknown;
+}
+
+async function startsOf(options: StartsOptions): Promise<Starts> {
+  try {
+    return { starts: await measureStarts(options), reasons: {} };
+  } catch (cause) {
+    const reason = reasonOf(cause);
+    say(`the starts: ${reason}`);
+    return { starts: [], reasons: Object.fromEntries(options.ratios.map((name) => [name, reason])), cause };
+  }
+}
+
 /** Measures, prints the result. @returns the exit code. */
 async function run(options: Options, folder: string): Promise<number> {
   const { json, quick, cpus, compare, only, check } = options;
@@ -53,23 +72,29 @@ async function run(options: Options, folder: string): Promise<number> {
   const floorProgram = compile('floor', folder);
   const ratios = RATIO_NAMES.filter((name) => only.includes(name));
   const verdicts = (starts: readonly Measured[]) => (base ? verdictsOf(base.ratios, starts) : []);
-  const starts = await measureStarts({
+  const { starts, ...failed } = await startsOf({
     ...{ folder, floorProgram, bytes: BYTES, quick, ratios, say },
     undecided: (measured) => undecided(verdicts(measured)),
   });
+  // Without starts nothing can be compared; otherwise the other keys are worth measuring.
+  if (base && failed.cause) throw failed.cause;
   const [own = 0] = allowed();
   const other = processors.filter((processor) => !allowed().includes(processor)).at(-1) ?? own;
   const conditions = { folder, floorProgram, bytes: BYTES, quick, own, other, say };
   const outcomes = await measureOthers(conditions, only);
-  const report = reportOf(starts, outcomes, {
-    date: new Date().toISOString().slice(0, 10),
-    options: process.argv.slice(2).join(' '),
-    payloadBytes: BYTES,
-    seconds: Math.round((performance.now() - begun) / 1000),
-    quick,
-    device: starts[0]?.device ?? (await deviceOf(conditions)),
-    machine: describe(pinnedTo),
-  });
+  const report = reportOf(
+    starts,
+    { ...outcomes, starts: { values: {}, reasons: failed.reasons, details: {} } },
+    {
+      date: new Date().toISOString().slice(0, 10),
+      options: process.argv.slice(2).join(' '),
+      payloadBytes: BYTES,
+      seconds: Math.round((performance.now() - begun) / 1000),
+      quick,
+      device: starts[0]?.device ?? (await deviceOf(conditions)),
+      machine: describe(pinnedTo),
+    },
+  );
   for (const difference of base ? differences(base, report) : []) say(difference);
   const compared = verdicts(starts);
   process.stdout.write(
@@ -77,11 +102,11 @@ async function run(options: Options, folder: string): Promise<number> {
       ? `${JSON.stringify(base ? { ...report, compared } : report)}\n`
       : `${[table(report), ...verdictLines(compared)].join('\n')}\n`,
   );
-  const failed = check ? missed(report) : [];
+  const over = check ? missed(report) : [];
   const open = check ? only.filter((key) => report.keys[key].goal && report.keys[key].met === null) : [];
   if (open.length > 0) say(`not decided: ${open.join(', ')}`);
-  if (failed.length > 0) say(`missed: ${failed.join(', ')}`);
-  return failed.length > 0 || compared.some(({ worse }) => worse) ? 1 : 0;
+  if (over.length > 0) say(`missed: ${over.join(', ')}`);
+  return over.length > 0 || compared.some(({ worse }) => worse) ? 1 : 0;
 }
 
 async function main(): Promise<number> {

@@ -1,12 +1,14 @@
 /** The report: every key with its goal, and what the ratios were made of, as one JSON object. */
 import { boundText, isMet } from './goals.js';
-import { definitionOf, KEY_NAMES, type KeyName } from './keys.js';
+import { definitionOf, KEY_NAMES, type KeyName, SOURCES, type Source } from './keys.js';
 import type { Machine } from './machine.js';
 import type { MeasuredSource, Outcome } from './measurements/measurement.js';
 import { FLOORS, type FloorName, OPERATION_NAMES, type OperationName } from './operations/index.js';
 import { estimate, type Figures, figuresOf, type Round, rounded } from './samples.js';
 import type { Measured } from './start.js';
 import { measuredRatios, operationRatios, type RatioName, startRatios } from './starts.js';
+
+const MEASURED = SOURCES.filter((source) => source !== 'starts');
 
 /** The reason of a key that `--only` does not name. */
 export const NOT_CHOSEN = 'it was not chosen';
@@ -55,8 +57,8 @@ export type About = Pick<
   'date' | 'options' | 'payloadBytes' | 'seconds' | 'quick' | 'machine' | 'device'
 >;
 
-/** What was measured, apart from the starts, or why not. */
-export type Outcomes = Some<MeasuredSource, Outcome | string>;
+/** What was measured, or why not; of the starts only the latter. */
+export type Outcomes = Some<Source, Outcome | string>;
 
 function keyResult(key: KeyName, value: number | undefined, reason: string | undefined): KeyResult {
   const { unit, goal, moonshot } = definitionOf(key);
@@ -90,7 +92,7 @@ export function reportOf(starts: readonly Measured[], outcomes: Outcomes, about:
   const reasons: Partial<Record<KeyName, string>> = {};
   for (const key of KEY_NAMES) {
     const { from } = definitionOf(key);
-    const outcome = from === 'starts' ? undefined : outcomes[from];
+    const outcome = outcomes[from];
     if (typeof outcome === 'string') reasons[key] = outcome;
     else if (outcome) {
       const { [key]: value } = outcome.values;
@@ -121,7 +123,7 @@ export function reportOf(starts: readonly Measured[], outcomes: Outcomes, about:
       const vsFloor = () => rounded(estimate(operationRatios(starts, name)).value);
       return measured && { ...measured, vsFloor: vsFloor() };
     }),
-    details: some(Object.keys(outcomes) as MeasuredSource[], (source) => {
+    details: some(MEASURED, (source) => {
       const outcome = outcomes[source];
       return typeof outcome === 'object' ? outcome.details : undefined;
     }),

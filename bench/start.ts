@@ -17,6 +17,7 @@ import { ECHO, GrpcFloor } from './grpc/floor.js';
 import { getAllocation } from './operations/grpc-get.js';
 import { type FloorName, floorsOf, OPERATIONS, type OperationName } from './operations/index.js';
 import { performed } from './operations/operation.js';
+import { reasonOf } from './reason.js';
 import { type Round, roundOf, type Sample } from './samples.js';
 
 /** How much is measured. */
@@ -52,6 +53,9 @@ export interface Measured {
   readonly operations: Rounds<OperationName>;
 }
 
+/** By that process: the reason if it fails. */
+type Sent = Measured | string;
+
 /** In a round. */
 const GRPC_FLOOR_CYCLES = 24;
 
@@ -60,18 +64,19 @@ const PROGRAM = fileURLToPath(import.meta.url);
 /**
  * Measures in a process of its own.
  * @param node the path of vkmemd's Node.js.
- * @throws Error where that process fails; it has written why to standard error.
+ * @throws Error where that process fails, with its reason.
  */
 export async function measureStart(node: string, options: StartOptions): Promise<Measured> {
   const child = fork(PROGRAM, [JSON.stringify(options)], { execPath: node, stdio: [0, 2, 2, 'ipc'] });
   const exit = once(child, 'exit');
-  let measured: Measured | undefined;
+  let sent: Sent | undefined;
   child.on('message', (message) => {
-    measured = message as Measured;
+    sent = message as Sent;
   });
   const [code, signal] = await exit;
-  if (code !== 0 || !measured) throw new Error(`a start ended with ${code ?? signal}`);
-  return measured;
+  if (typeof sent === 'string') throw new Error(sent);
+  if (code !== 0 || !sent) throw new Error(`a start ended with ${code ?? signal}`);
+  return sent;
 }
 
 /** A floor or an operation, ready to be sampled once a round. */
@@ -145,8 +150,8 @@ if (process.argv[1] === PROGRAM && process.send) {
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
   process.once('disconnect', () => process.exit(1));
-  const measured = await measure({ ...options, folder });
+  const sent: Sent = await measure({ ...options, folder }).catch(reasonOf);
   process.removeAllListeners('disconnect');
-  await new Promise((resolve) => process.send?.(measured, resolve));
+  await new Promise((resolve) => process.send?.(sent, resolve));
   process.disconnect();
 }

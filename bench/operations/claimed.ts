@@ -4,7 +4,10 @@ import { openClient, type Place } from './operation.js';
 
 export async function ownedMemory(place: Place, name: string): Promise<AsyncDisposable> {
   const owner = await openClient(place);
-  const memory = await owner.allocate({ size: place.bytes, name });
+  const memory = await owner.allocate({ size: place.bytes, name }).catch(async (failure: unknown) => {
+    await owner.close();
+    throw failure;
+  });
   return {
     async [Symbol.asyncDispose]() {
       await memory.free();
