@@ -7,6 +7,8 @@ import { MAX_MANY, MAX_MESSAGE_BYTES } from './names.js';
 /** Of a field with a number up to 2047. */
 const TAG_BYTES = 2;
 const VARINT_BYTES = 10;
+/** Of a double, whatever its value. */
+const DOUBLE_BYTES = 8;
 /** Of what is below 2^28, and of the length of a field. */
 const SHORT_BYTES = 4;
 const SHORT = 2 ** 28;
@@ -44,7 +46,7 @@ function fieldBound(value: unknown): number {
       return TAG_BYTES + SHORT_BYTES + Buffer.byteLength(value);
     case 'number':
       return (
-        TAG_BYTES + (Number.isInteger(value) && value >= 0 && value < SHORT ? SHORT_BYTES : VARINT_BYTES)
+        TAG_BYTES + (Number.isInteger(value) && value >= 0 && value < SHORT ? DOUBLE_BYTES : VARINT_BYTES)
       );
     case 'bigint':
       return TAG_BYTES + (value >= 0n && value < SHORT ? SHORT_BYTES : VARINT_BYTES);

@@ -182,6 +182,10 @@ t.test('the bound of a message is at least its size, and not many times as much'
     });
     fc.assert(within, { numRuns: ROUND_TRIPS });
   }
+  // A number that is short as an integer is not as a double.
+  const buckets = Array.from({ length: 100 }, () => ({ upperBound: 1, cumulativeCount: 2n ** 64n - 1n }));
+  const histogram = { buckets };
+  t.ok(pack('Histogram', histogram as never).byteLength <= sizeBound(histogram), 'many doubles');
   const request = { sizeBytes: 65_536n, kinds: ['KIND_MAPPABLE'], name: 'frames', requestId: 'a'.repeat(36) };
   const [bound, size] = [sizeBound(request), pack('AllocateRequest', request).byteLength];
   t.ok(size <= bound && bound < 3 * size, `${bound} for ${size} bytes`);
