@@ -30,7 +30,10 @@ class Peer:
 
     def word(self):
         """One word and its fd, or None for each at the end of the connection."""
-        bytes_, ancillary, _, _ = self.socket.recvmsg(WORD.size, socket.CMSG_SPACE(4))
+        try:
+            bytes_, ancillary, _, _ = self.socket.recvmsg(WORD.size, socket.CMSG_SPACE(4))
+        except ConnectionResetError:
+            return None, None
         if not bytes_:
             return None, None
         while len(bytes_) < WORD.size:
